@@ -1,0 +1,96 @@
+"""Every error this library raises on purpose, as one small tree.
+
+All derive from `ZqcnnError`; each also derives from the built-in exception a caller
+would expect (`ValueError` for bad values, `RuntimeError` for a missing device, and so on).
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendUnavailable",
+    "ConfigError",
+    "FormatError",
+    "GraphError",
+    "ImageError",
+    "InputError",
+    "ShapeError",
+    "TrailingWeightsWarning",
+    "ZqcnnError",
+]
+
+
+class ZqcnnError(Exception):
+    """Base of all errors of this library."""
+
+
+class FormatError(ZqcnnError, ValueError):
+    """A model file does not say what its format requires.
+
+    Parameters
+    ----------
+    file
+        Name of the file (or ``"<bytes>"``).
+    where
+        Line, byte offset or node, in words: ``"line 12"``, ``"byte 4096"``.
+    found, expected
+        What stood there, and what should have.
+
+    Examples
+    --------
+    >>> print(FormatError("a.zqparams", "line 3", "layer type 'Convolve'", "a known layer type"))
+    a.zqparams, line 3: found layer type 'Convolve', expected a known layer type
+    """
+
+    def __init__(self, file: str, where: str, found: str, expected: str) -> None:
+        self.file = file
+        self.where = where
+        self.found = found
+        self.expected = expected
+        place = f"{file}, {where}" if where else file
+        super().__init__(f"{place}: found {found}, expected {expected}")
+
+
+class GraphError(ZqcnnError, ValueError):
+    """A graph is not well formed: an unknown value, a duplicate name, a missing weight."""
+
+
+class ShapeError(ZqcnnError, ValueError):
+    """Shapes do not fit an op or a network's input."""
+
+
+class InputError(ZqcnnError, ValueError, TypeError):
+    """An argument has the wrong type, dtype or value."""
+
+
+class ImageError(ZqcnnError, ValueError):
+    """An image cannot be decoded, or its array has no defined meaning as an image."""
+
+
+class ConfigError(ZqcnnError, ValueError):
+    """A configuration file, environment variable or option has a wrong value."""
+
+
+class BackendUnavailable(ZqcnnError, RuntimeError):
+    """A backend cannot run here.
+
+    Parameters
+    ----------
+    reason
+        What is missing.
+    pip
+        The command that would bring it, if one would.
+
+    Examples
+    --------
+    >>> print(BackendUnavailable("jax is not installed", pip="pip install 'zqcnn-xp[jax]'"))
+    jax is not installed; install it with: pip install 'zqcnn-xp[jax]'
+    """
+
+    def __init__(self, reason: str, pip: str | None = None) -> None:
+        self.reason = reason
+        self.pip = pip
+        super().__init__(f"{reason}; install it with: {pip}" if pip else reason)
+
+
+class TrailingWeightsWarning(UserWarning):
+    """A weight file holds more bytes than its network reads."""
