@@ -1,0 +1,67 @@
+"""Element-wise activations without weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, TypeAlias
+
+from zqcnn_xp.ops.base import Array, Op, Shape, Weights
+
+__all__ = ["Activation", "ActivationKind"]
+
+ActivationKind: TypeAlias = Literal["relu", "leaky_relu", "clip", "sigmoid", "tanh", "elu"]
+
+
+@dataclass(frozen=True)
+class Activation(Op):
+    """Apply one function to every element.
+
+    Parameters
+    ----------
+    kind
+        ``"relu"`` max(x, 0); ``"leaky_relu"`` x or alpha*x below zero; ``"clip"`` to
+        [low, high] (ReLU6 is 0 to 6); ``"sigmoid"``; ``"tanh"``; ``"elu"``
+        x or alpha*(exp(x) - 1) below zero.
+    alpha
+        Slope or scale below zero.
+    low, high
+        Bounds of ``"clip"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Activation("clip", low=0.0, high=6.0).forward(np, {}, np.float32([-1, 2, 9]))[0]
+    array([0., 2., 6.], dtype=float32)
+    """
+
+    kind: ActivationKind
+    alpha: float = 0.0
+    low: float = 0.0
+    high: float = 6.0
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """Return the input's shape."""
+        return shapes
+
+    def forward(self, xp: Any, w: Weights, *xs: Array) -> tuple[Array, ...]:
+        """Apply the function."""
+        (x,) = xs
+        if self.kind == "relu":
+            return (xp.where(x > 0, x, xp.zeros_like(x)),)
+        if self.kind == "leaky_relu":
+            return (xp.where(x > 0, x, x * self.alpha),)
+        if self.kind == "clip":
+            return (xp.clip(x, self.low, self.high),)
+        if self.kind == "sigmoid":
+            # The exponential of a value that is never positive cannot overflow.
+            e = xp.exp(-xp.abs(x))
+            return (xp.where(x >= 0, 1.0 / (1.0 + e), e / (1.0 + e)),)
+        if self.kind == "tanh":
+            return (xp.tanh(x),)
+        below = self.alpha * xp.expm1(xp.where(x > 0, xp.zeros_like(x), x))
+        return (xp.where(x > 0, x, below),)
+
+    def muladds(self, *shapes: Shape) -> int:
+        """One per element."""
+        return prod(shapes[0])

@@ -1,0 +1,137 @@
+"""Maximum and average pooling, with every rule that the model formats know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
+from zqcnn_xp.ops.window import Pads, output_size, pad_spatial, resolve_pads, taps
+
+__all__ = ["Pool2D"]
+
+# Behind every finite float32, so that a padded cell never wins a maximum.
+_LOWEST = float("-inf")
+
+
+@dataclass(frozen=True)
+class Pool2D(Op):
+    """Maximum or mean over windows of a feature map.
+
+    Parameters
+    ----------
+    kind
+        ``"max"`` or ``"average"``.
+    kernel
+        (height, width), or None for the whole map.
+    stride
+        (vertical, horizontal).
+    pads
+        (top, bottom, left, right) or ``"same_upper"``.
+    ceil
+        Round the number of windows up: the last may be only partly inside.
+    clip_last
+        Under ``ceil``, drop a last window that starts behind the map (Caffe, ONNX); ZQCNN
+        keeps it.
+    pad_value
+        Padding seen by a maximum: ``"ignore"`` (never wins) or ``"zero"`` (ZQCNN).
+    count
+        What a mean divides by: ``"valid"`` cells of the map, ``"padded"`` cells of map and
+        padding (Caffe, ZQCNN), or the whole ``"kernel"``.
+
+    Examples
+    --------
+    >>> Pool2D("max", (2, 2), (2, 2), ceil=True).infer((1, 10, 238, 317))
+    ((1, 10, 119, 159),)
+    """
+
+    kind: Literal["max", "average"]
+    kernel: tuple[int, int] | None
+    stride: tuple[int, int] = (1, 1)
+    pads: Pads = (0, 0, 0, 0)
+    ceil: bool = False
+    clip_last: bool = False
+    pad_value: Literal["ignore", "zero"] = "ignore"
+    count: Literal["valid", "padded", "kernel"] = "padded"
+
+    def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
+        """Return (N, C, H', W')."""
+        (shape,) = shapes
+        check_rank("Pool2D", shape)
+        n, c, h, w = shape
+        if self.kernel is None:
+            return ((n, c, 1, 1),)
+        top, bottom, left, right = self.padding(h, w)
+        rule = {"ceil": self.ceil, "clip_last": self.clip_last}
+        (kh, kw), (sh, sw) = self.kernel, self.stride
+        ho = output_size("Pool2D", h, top, bottom, kh, sh, **rule)
+        wo = output_size("Pool2D", w, left, right, kw, sw, **rule)
+        return ((n, c, ho, wo),)
+
+    def padding(self, h: int, w: int) -> tuple[int, int, int, int]:
+        """Return (top, bottom, left, right) for a map of h x w."""
+        return resolve_pads(self.pads, (h, w), self.kernel or (h, w), self.stride)
+
+    def forward(self, xp: Any, w: Weights, *xs: Array) -> tuple[Array, ...]:
+        """Fold the shifted views of the padded map."""
+        (x,) = xs
+        if self.kernel is None:
+            fold = xp.max if self.kind == "max" else xp.mean
+            return (fold(x, axis=(1, 2), keepdims=True),)
+        n, h, width, c = x.shape
+        _, _, ho, wo = self.infer((n, c, h, width))[0]
+        pads = self.padding(h, width)
+        (kh, kw), (sh, sw) = self.kernel, self.stride
+        # Cells a last partial window reaches beyond the declared padding never count.
+        reach_y = max((ho - 1) * sh + kh - (h + pads[0] + pads[1]), 0)
+        reach_x = max((wo - 1) * sw + kw - (width + pads[2] + pads[3]), 0)
+        if self.kind == "max":
+            if self.pad_value == "zero":
+                x = pad_spatial(xp, x, pads)
+                x = pad_spatial(xp, x, (0, reach_y, 0, reach_x), _LOWEST)
+            else:
+                x = pad_spatial(
+                    xp, x, (pads[0], pads[1] + reach_y, pads[2], pads[3] + reach_x), _LOWEST
+                )
+        else:
+            x = pad_spatial(xp, x, (pads[0], pads[1] + reach_y, pads[2], pads[3] + reach_x))
+        total = None
+        for _, _, view in taps(x, self.kernel, self.stride, (1, 1), (ho, wo)):
+            if total is None:
+                total = view
+            else:
+                total = xp.maximum(total, view) if self.kind == "max" else total + view
+        if self.kind == "max":
+            return (total + 0.0,)
+        rows, columns = self.counts(h, width)
+        scale = [[1.0 / max(r * q, 1) for q in columns] for r in rows]
+        from array_api_compat import device
+
+        factor = xp.asarray(scale, dtype=x.dtype, device=device(x))
+        return (total * xp.reshape(factor, (1, ho, wo, 1)),)
+
+    def counts(self, h: int, w: int) -> tuple[list[int], list[int]]:
+        """Return the rows of each window row, and the columns of each window column, a mean counts."""
+        _, _, ho, wo = self.infer((1, 1, h, w))[0]
+        top, bottom, left, right = self.padding(h, w)
+        kh, kw = self.kernel or (h, w)
+        sides = ((ho, kh, self.stride[0], h, top, bottom), (wo, kw, self.stride[1], w, left, right))
+        found: list[list[int]] = []
+        for count, k, s, cells, before, after in sides:
+            if self.count == "kernel":
+                found.append([k] * count)
+                continue
+            low, high = (0, before + cells + after)
+            if self.count == "valid":
+                low, high = before, before + cells
+            found.append(
+                [max(min(i * s + k, high) - max(i * s, low), 0) for i in range(count)]
+            )
+        return found[0], found[1]
+
+    def muladds(self, *shapes: Shape) -> int:
+        """Ho*Wo*C*kH*kW, as ZQCNN counts."""
+        (shape,) = shapes
+        n, c, ho, wo = self.infer(shape)[0]
+        kh, kw = self.kernel or shape[2:]
+        return n * c * ho * wo * kh * kw
