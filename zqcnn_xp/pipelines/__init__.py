@@ -1,0 +1,24 @@
+"""Whole tasks: an image goes in, faces come out. Names are imported when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zqcnn_xp.pipelines.faces import Face, Faces
+    from zqcnn_xp.pipelines.mtcnn import MTCNN
+
+__all__ = ["MTCNN", "Face", "Faces"]
+
+_HOME = {"Face": "faces", "Faces": "faces", "MTCNN": "mtcnn"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
