@@ -102,7 +102,7 @@ class Pool2D(Op):
             else:
                 total = xp.maximum(total, view) if self.kind == "max" else total + view
         if self.kind == "max":
-            return (total + 0.0,)
+            return (total,)
         rows, columns = self.counts(h, width)
         scale = [[1.0 / max(r * q, 1) for q in columns] for r in rows]
         from array_api_compat import device

@@ -1,0 +1,60 @@
+"""NumPy as a backend: BLAS for products, blocked kernels where they measure quicker."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from zqcnn_xp.backend import Availability, Backend, Kernel
+from zqcnn_xp.errors import BackendUnavailable
+from zqcnn_xp.ops.base import Op, Shape, Weights
+
+__all__ = ["NumpyBackend"]
+
+
+class NumpyBackend(Backend):
+    """Run on the CPU with NumPy alone.
+
+    Parameters
+    ----------
+    device
+        Only ``"cpu"`` (or None).
+
+    Raises
+    ------
+    BackendUnavailable
+        For any other device.
+    """
+
+    name: ClassVar[str] = "numpy"
+
+    def __init__(self, device: Any = None) -> None:
+        if device not in (None, "cpu"):
+            msg = f"the numpy backend runs on 'cpu' alone, found device {device!r}"
+            raise BackendUnavailable(msg)
+        super().__init__(np, "cpu")
+
+    def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
+        """Return the array itself."""
+        return np.asarray(x)
+
+    def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:
+        """Return a blocked kernel for convolutions, pooling and PReLU."""
+        from zqcnn_xp_numpy.kernels import kernel_for
+
+        return kernel_for(op, *shapes)
+
+    def prepare(self, op: Op, weights: Weights) -> dict[str, Any]:
+        """Keep the weights as they are: the graph's layout is the one BLAS wants."""
+        return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
+
+    @classmethod
+    def auto_score(cls) -> tuple[int, str]:
+        """Always there, so the one that is taken when nothing better is."""
+        return 10, "NumPy is always there"
+
+    @classmethod
+    def probe(cls) -> Availability:
+        """Always ready."""
+        return Availability(ready=True, version=np.__version__, devices=("cpu",))
