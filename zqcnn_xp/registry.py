@@ -1,0 +1,197 @@
+"""Finding backends: plugins by entry point, and the choice among them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from zqcnn_xp.backend import Availability, Backend, Choice
+from zqcnn_xp.config import resolve
+from zqcnn_xp.errors import BackendUnavailable, ConfigError, InputError
+
+__all__ = ["DeviceReport", "Listed", "device_report", "get_backend", "list_backends"]
+
+GROUP = "zqcnn_xp.backends"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One installed backend plugin: its name, and whether it can run."""
+
+    name: str
+    availability: Availability
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """Which backend is in force, and why.
+
+    Parameters
+    ----------
+    backend, version, device
+        Name, version of its array library, device.
+    dtype
+        Type of the activations.
+    threads
+        CPU threads that one call may use, or None where the library decides.
+    source, reason
+        Where the choice came from.
+    fallback
+        Something better was wanted and could not be had.
+    """
+
+    backend: str
+    version: str
+    device: str
+    dtype: str
+    threads: int | None
+    source: str
+    reason: str
+    fallback: bool
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+
+
+def _load(point: EntryPoint) -> type[Backend]:
+    found = point.load()
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        msg = f"backend plugin {point.name!r} ({point.value}) is no subclass of Backend"
+        raise ConfigError(msg)
+    return found
+
+
+def _loaded(points: Iterable[EntryPoint]) -> Iterable[tuple[str, type[Backend]]]:
+    """Load plugins one by one; a broken one warns and does not break the rest."""
+    for point in points:
+        try:
+            yield point.name, _load(point)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            warnings.warn(
+                f"backend plugin {point.name!r} ({point.value}) cannot be loaded: {error}",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+def list_backends() -> list[Listed]:
+    """Return every installed backend plugin with what it needs.
+
+    Examples
+    --------
+    >>> [b.availability.ready for b in list_backends() if b.name == "numpy"]
+    [True]
+    """
+    return [Listed(name, plugin.probe()) for name, plugin in _loaded(_plugins().values())]
+
+
+def get_backend(
+    backend: str | Backend | None = None,
+    *,
+    device: Any = None,
+    strict: bool | None = None,
+    **options: Any,
+) -> Backend:
+    """Return the backend in force.
+
+    Parameters
+    ----------
+    backend
+        A name, ``"auto"``, a `Backend` (returned as it is), or None for the configured one:
+        `using` > ``ZQCNN_XP_BACKEND`` > configuration file > ``"auto"``.
+    device
+        A device of that backend.
+    strict
+        Under ``"auto"``, refuse to take a lesser backend when the best one fails.
+    **options
+        Handed to the backend's constructor.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it cannot run; says why, and the pip command.
+    InputError
+        If no backend has this name; lists those there are.
+
+    Examples
+    --------
+    >>> get_backend("numpy").name
+    'numpy'
+    """
+    wanted = resolve("backend", backend, "auto")
+    if isinstance(wanted.value, Backend):
+        if device is not None or options:
+            msg = "found a Backend together with device or options, expected them in the Backend"
+            raise InputError(msg)
+        return wanted.value
+    if not isinstance(wanted.value, str):
+        msg = f"found a backend of type {type(wanted.value).__name__}, expected a name or a Backend"
+        raise InputError(msg)
+    if device is None and wanted.source != "argument":
+        device = resolve("device").value
+    if wanted.value == "auto":
+        refuse = bool(resolve("strict", strict, default=False).value)
+        return _auto(wanted.source, device, refuse, options)
+    points = _plugins()
+    if wanted.value not in points:
+        near = get_close_matches(wanted.value, points, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        names = ", ".join(["auto", *points])
+        msg = f"found backend {wanted.value!r} ({wanted.source}), expected one of {names}{hint}"
+        raise InputError(msg)
+    try:
+        plugin = _load(points[wanted.value])
+    except ImportError as error:
+        msg = f"backend {wanted.value!r} cannot be imported: {error}"
+        raise BackendUnavailable(msg) from error
+    made = plugin(device=device, **options)
+    made.choice = Choice(wanted.source, f"asked for by {wanted.source}")
+    return made
+
+
+def _auto(source: str, device: Any, strict: bool, options: dict[str, Any]) -> Backend:
+    """Take the best-scored backend that starts."""
+    scored = [(*plugin.auto_score(), name, plugin) for name, plugin in _loaded(_plugins().values())]
+    ranked = sorted((s for s in scored if s[0] > 0), key=lambda s: (-s[0], s[2]))
+    failed: list[str] = []
+    for _, reason, name, plugin in ranked:
+        try:
+            made = plugin(device=device, **options)
+        except (BackendUnavailable, TypeError) as error:
+            failed.append(f"{name}: {error}")
+            if strict:
+                msg = f"auto would have taken {name} ({reason}), but: {error}"
+                raise BackendUnavailable(msg) from error
+            continue
+        passed = f"; passed over {'; '.join(failed)}" if failed else ""
+        made.choice = Choice("auto" if source == "default" else f"auto ({source})",
+                             f"{reason}{passed}", fallback=bool(failed))
+        return made
+    msg = f"no backend can run here ({'; '.join(failed) or 'none is installed'})"
+    raise BackendUnavailable(msg)
+
+
+def device_report(backend: str | Backend | None = None) -> DeviceReport:
+    """Say which backend would run now (or what this one is), on what, and why.
+
+    Examples
+    --------
+    >>> device_report("numpy").device
+    'cpu'
+    """
+    made = get_backend(backend)
+    return DeviceReport(
+        backend=made.name,
+        version=type(made).probe().version or str(getattr(made.xp, "__version__", "")),
+        device=str(made.device) if made.device is not None else "default",
+        dtype="float32",
+        threads=made.threads,
+        source=made.choice.source,
+        reason=made.choice.reason,
+        fallback=made.choice.fallback,
+    )
