@@ -1,0 +1,1 @@
+"""Images in and out: decoding, resizing, boxes, drawing."""
