@@ -15,6 +15,7 @@ __all__ = [
     "InputError",
     "ShapeError",
     "TrailingWeightsWarning",
+    "UnknownKeyWarning",
     "ZqcnnError",
 ]
 
@@ -94,3 +95,7 @@ class BackendUnavailable(ZqcnnError, RuntimeError):
 
 class TrailingWeightsWarning(UserWarning):
     """A weight file holds more bytes than its network reads."""
+
+
+class UnknownKeyWarning(UserWarning):
+    """A model file has a key that its layer type does not; it is ignored."""
