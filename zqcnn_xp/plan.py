@@ -1,0 +1,141 @@
+"""How a session computes one set of outputs: a device part, a host part, shared weights."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zqcnn_xp.backend import Backend
+from zqcnn_xp.buckets import round_up
+from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.executable import Executable
+from zqcnn_xp.graph import Graph, Node
+from zqcnn_xp.ops.base import Array, Shape, Weights
+
+__all__ = ["Plan"]
+
+# Compiled shapes kept per plan. Pyramids of photos of all sizes would otherwise pile up.
+MOST_SHAPES = 256
+
+
+class Plan:
+    """Run one graph on one backend at whatever input shapes come.
+
+    Host ops (`Op.host`) and what depends on them run in NumPy after the compiled part. Safe to
+    use from several threads.
+
+    Parameters
+    ----------
+    graph
+        With exactly the outputs to compute.
+    backend
+        Where to compute them.
+    prepare
+        Returns a node's weights on the backend; a session shares them between its plans.
+    """
+
+    def __init__(
+        self, graph: Graph, backend: Backend, prepare: Callable[[Node], dict[str, Array]]
+    ) -> None:
+        self.graph = graph
+        self.backend = backend
+        self.device_graph, self.host_nodes = _split(graph)
+        self.weights: dict[str, Weights] = {n.name: prepare(n) for n in self.device_graph.nodes}
+        self._executables: OrderedDict[tuple[Shape, ...], Executable] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def executable(self, shapes: Mapping[str, Shape]) -> Executable:
+        """Return the compiled device part for these input shapes, compiling it once."""
+        key = tuple(shapes[source.name] for source in self.device_graph.inputs)
+        with self._lock:
+            found = self._executables.get(key)
+            if found is not None:
+                self._executables.move_to_end(key)
+                return found
+        found = self.backend.compile(self.device_graph, shapes, self.weights)
+        with self._lock:
+            self._executables[key] = found
+            while len(self._executables) > MOST_SHAPES:
+                self._executables.popitem(last=False)
+        return found
+
+    def __call__(self, inputs: Mapping[str, Array], shapes: Mapping[str, Shape]) -> dict[str, Array]:
+        """Compute the outputs from stored inputs of these logical shapes; all in storage layout.
+
+        What host ops make is NumPy, the rest is of the backend's type.
+        """
+        values = dict(inputs)
+        if self.device_graph.inputs:
+            device_inputs = {s.name: inputs[s.name] for s in self.device_graph.inputs}
+            values.update(self._run_device(device_inputs, shapes))
+        if self.host_nodes:
+            self._run_host(values)
+        return {value: values[value] for value in self.graph.outputs}
+
+    def _run_device(
+        self, inputs: dict[str, Array], shapes: Mapping[str, Shape]
+    ) -> dict[str, Array]:
+        wanted = self._batch_bucket(shapes)
+        if wanted is None:
+            return self.executable(shapes)(inputs)
+        xp = self.backend.xp
+        count = next(iter(shapes.values()))[0]
+        padded = {}
+        for name, x in inputs.items():
+            rest = xp.zeros((wanted - count, *x.shape[1:]), dtype=x.dtype)
+            padded[name] = xp.concat([x, rest], axis=0)
+        outputs = self.executable({n: (wanted, *s[1:]) for n, s in shapes.items()})(padded)
+        return {name: y[:count, ...] for name, y in outputs.items()}
+
+    def _batch_bucket(self, shapes: Mapping[str, Shape]) -> int | None:
+        """Return the batch to round up to, or None where the exact one has to be run.
+
+        Rounding is legal only if every value keeps samples apart along its first axis.
+        """
+        if not self.backend.jits:
+            return None
+        counts = {shape[0] for shape in shapes.values() if shape}
+        if len(counts) != 1:
+            return None
+        (count,) = counts
+        wanted = round_up(count) if count else 0
+        if wanted == count or any(node.op.mixes_batch for node in self.device_graph.nodes):
+            return None
+        try:
+            found = self.device_graph.shapes({n: (wanted, *s[1:]) for n, s in shapes.items()})
+        except ShapeError:
+            return None
+        return wanted if all(s and s[0] == wanted for s in found.values()) else None
+
+    def _run_host(self, values: dict[str, Array]) -> None:
+        for node in self.host_nodes:
+            xs = []
+            for value in node.inputs:
+                x = values[value]
+                xs.append(x if isinstance(x, np.ndarray) else self.backend.to_numpy(x))
+            outputs = node.op.forward(np, node.weights, *xs)
+            values.update(zip(node.outputs, outputs, strict=True))
+
+
+def _split(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
+    """Cut a graph into the part before all host ops, and the host nodes behind it."""
+    on_host: set[str] = set()
+    device: list[Node] = []
+    host: list[Node] = []
+    for node in graph.nodes:
+        if node.op.host or on_host.intersection(node.inputs):
+            host.append(node)
+            on_host.update(node.outputs)
+        else:
+            device.append(node)
+    if not host:
+        return graph, ()
+    needed = [v for node in host for v in node.inputs] + list(graph.outputs)
+    outputs = tuple(dict.fromkeys(v for v in needed if v not in on_host))
+    cut: Any = replace(graph, nodes=tuple(device), outputs=outputs, blobs={})
+    return cut.subgraph(outputs), tuple(host)
