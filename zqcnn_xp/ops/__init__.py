@@ -1,0 +1,46 @@
+"""The ops of a graph, one file each: attributes, shape rules, and a reference computation.
+
+A new op is a new file here, one import line below, and its test under ``tests/ops``.
+"""
+
+from zqcnn_xp.ops.activation import Activation
+from zqcnn_xp.ops.base import Op
+from zqcnn_xp.ops.batchnorm import BatchNorm
+from zqcnn_xp.ops.concat import Concat
+from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.ops.dense import Dense
+from zqcnn_xp.ops.detection_output import DetectionOutput
+from zqcnn_xp.ops.elementwise import Elementwise
+from zqcnn_xp.ops.flatten import Flatten
+from zqcnn_xp.ops.identity import Identity
+from zqcnn_xp.ops.l2normalize import L2Normalize
+from zqcnn_xp.ops.pool2d import Pool2D
+from zqcnn_xp.ops.prelu import PReLU
+from zqcnn_xp.ops.prior_box import PriorBox
+from zqcnn_xp.ops.reshape import Reshape
+from zqcnn_xp.ops.scale import Scale
+from zqcnn_xp.ops.softmax import Softmax
+from zqcnn_xp.ops.transpose import Transpose
+from zqcnn_xp.ops.upsample import Upsample
+
+__all__ = [
+    "Activation",
+    "BatchNorm",
+    "Concat",
+    "Conv2D",
+    "Dense",
+    "DetectionOutput",
+    "Elementwise",
+    "Flatten",
+    "Identity",
+    "L2Normalize",
+    "Op",
+    "PReLU",
+    "Pool2D",
+    "PriorBox",
+    "Reshape",
+    "Scale",
+    "Softmax",
+    "Transpose",
+    "Upsample",
+]
