@@ -9,6 +9,9 @@ import numpy as np
 from zqcnn_xp.backend import Availability, Backend, Kernel
 from zqcnn_xp.errors import BackendUnavailable
 from zqcnn_xp.ops.base import Op, Shape, Weights
+from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp_numpy.conv import pack_matrix
+from zqcnn_xp_numpy.kernels import kernel_for
 
 __all__ = ["NumpyBackend"]
 
@@ -41,12 +44,12 @@ class NumpyBackend(Backend):
 
     def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:
         """Return a blocked kernel for convolutions, pooling and PReLU."""
-        from zqcnn_xp_numpy.kernels import kernel_for
-
         return kernel_for(op, *shapes)
 
     def prepare(self, op: Op, weights: Weights) -> dict[str, Any]:
-        """Keep the weights as they are: the graph's layout is the one BLAS wants."""
+        """Keep the graph's layout, which BLAS wants; flatten the kernels of plain convolutions."""
+        if isinstance(op, Conv2D) and op.groups == 1:
+            return pack_matrix(op, weights)
         return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
 
     @classmethod

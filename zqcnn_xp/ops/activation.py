@@ -48,7 +48,8 @@ class Activation(Op):
         """Apply the function."""
         (x,) = xs
         if self.kind == "relu":
-            return (xp.where(x > 0, x, xp.zeros_like(x)),)
+            # Written so that a NaN stays a NaN.
+            return (xp.where(x < 0, xp.zeros_like(x), x),)
         if self.kind == "leaky_relu":
             return (xp.where(x > 0, x, x * self.alpha),)
         if self.kind == "clip":
