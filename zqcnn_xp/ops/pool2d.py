@@ -38,6 +38,8 @@ class Pool2D(Op):
     count
         What a mean divides by: ``"valid"`` cells of the map, ``"padded"`` cells of map and
         padding (Caffe, ZQCNN), or the whole ``"kernel"``.
+    counted
+        Kernel that `muladds` counts, where a format counts another than it computes.
 
     Examples
     --------
@@ -53,6 +55,7 @@ class Pool2D(Op):
     clip_last: bool = False
     pad_value: Literal["ignore", "zero"] = "ignore"
     count: Literal["valid", "padded", "kernel"] = "padded"
+    counted: tuple[int, int] | None = None
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         """Return (N, C, H', W')."""
@@ -133,5 +136,5 @@ class Pool2D(Op):
         """Ho*Wo*C*kH*kW, as ZQCNN counts."""
         (shape,) = shapes
         n, c, ho, wo = self.infer(shape)[0]
-        kh, kw = self.kernel or shape[2:]
+        kh, kw = self.counted or self.kernel or shape[2:]
         return n * c * ho * wo * kh * kw

@@ -1,0 +1,239 @@
+"""The text of a .zqparams file as records: no meaning yet, but every line accounted for.
+
+One layer a line: a type, then ``key``, ``key=value`` or ``key:value`` tokens between blanks.
+Types and keys are case-insensitive, names are not. Blank lines and lines whose first character
+is ``#`` are comments; line ends may be LF, CRLF or CR.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from zqcnn_xp.errors import FormatError, UnknownKeyWarning
+from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.zqcnn.vocabulary import KEYS, LATER, TYPES
+
+__all__ = ["Record", "parse"]
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_SEPARATOR = re.compile("[=:]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}(\.0*)?")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?f?")
+_INT_MAX = (1 << 31) - 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line: a layer type and its keys in order.
+
+    Parameters
+    ----------
+    file, line
+        Where it stands; lines count from 1, comments included.
+    kind
+        The type as ZQCNN spells it.
+    fields
+        (key in lower case, value or None where the key stands alone), in order.
+    """
+
+    file: str
+    line: int
+    kind: str
+    fields: tuple[tuple[str, str | None], ...]
+
+    @property
+    def where(self) -> str:
+        """Place in words: ``"line 12"``."""
+        return f"line {self.line}"
+
+    def error(self, found: str, expected: str) -> FormatError:
+        """Make (not raise) an error that names the line."""
+        return FormatError(self.file, self.where, found, expected)
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.text("name")
+
+    @property
+    def bottoms(self) -> tuple[str, ...]:
+        """Names of the blobs it reads."""
+        return self._names("bottom")
+
+    @property
+    def tops(self) -> tuple[str, ...]:
+        """Names of the blobs it writes."""
+        return self._names("top")
+
+    def has(self, *keys: str) -> bool:
+        """Say whether any of the keys stands in the line."""
+        return any(key in keys for key, _ in self.fields)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return the last value of a key."""
+        values = [value for k, value in self.fields if k == key]
+        if not values:
+            if default is None:
+                raise self.error(f"{self.kind} without {key!r}", f"{key}=<value>")
+            return default
+        if values[-1] is None:
+            raise self.error(f"{key!r} without a value", f"{key}=<value>")
+        return values[-1]
+
+    def integer(self, key: str, default: int | None = None, low: int = 0) -> int:
+        """Return the last value of a key as a whole number of at least ``low``."""
+        text = self.text(key, None if default is None else str(default))
+        return self.as_integer(key, text, low)
+
+    def as_integer(self, key: str, text: str | None, low: int = 0) -> int:
+        """Read a whole number; ``24.000000`` is one, as converters write it."""
+        if text is None or not _INTEGER.fullmatch(text):
+            raise self.error(f"{key}={text or ''}", "a whole number")
+        value = int(text.partition(".")[0])
+        if not low <= value <= _INT_MAX:
+            raise self.error(f"{key}={text}", f"a whole number from {low} to {_INT_MAX}")
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """Return the last value of a key as a finite number."""
+        text = self.text(key, None if default is None else repr(default))
+        return self.as_number(key, text)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Return all values of a repeated key as numbers."""
+        return tuple(self.as_number(k, value) for k, value in self.fields if k == key)
+
+    def integers(self, key: str, low: int = -_INT_MAX) -> tuple[int, ...]:
+        """Return all values of a repeated key as whole numbers."""
+        return tuple(self.as_integer(k, value, low) for k, value in self.fields if k == key)
+
+    def switch(self, key: str, default: bool = False) -> bool:
+        """Return a switch: present alone is true, else zero is false."""
+        values = [value for k, value in self.fields if k == key]
+        if not values:
+            return default
+        return values[-1] is None or self.as_integer(key, values[-1], low=-_INT_MAX) != 0
+
+    def as_number(self, key: str, text: str | None) -> float:
+        """Read a finite number."""
+        if text is None or not _NUMBER.fullmatch(text):
+            raise self.error(f"{key}={text or ''}", "a number")
+        return float(text.rstrip("f"))
+
+    def _names(self, key: str) -> tuple[str, ...]:
+        values = tuple(value for k, value in self.fields if k == key)
+        if None in values:
+            raise self.error(f"{key!r} without a value", f"{key}=<blob>")
+        return tuple(value for value in values if value is not None)
+
+
+def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
+    """Split the bytes of a .zqparams file into records.
+
+    Parameters
+    ----------
+    file
+        Name for messages.
+    data
+        The whole file; UTF-8, with or without a byte order mark.
+    limits
+        ``max_layers`` and ``max_name`` are checked here.
+
+    Returns
+    -------
+    list of Record
+        In file order; the first is the `Input`.
+
+    Raises
+    ------
+    FormatError
+        Naming the line: an unknown or unsupported type, a token that is too long, a line that
+        is not text, a missing, misplaced or second ``Input``, two layers of one name.
+
+    Warns
+    -----
+    UnknownKeyWarning
+        For a key that the type does not have: ZQCNN ignores it, and so does this reader.
+
+    Examples
+    --------
+    >>> [r.kind for r in parse("a", b"input name=x C=3\\n# note\\nrelu name=r bottom=x top=y", Limits())]
+    ['Input', 'ReLU']
+    """
+    records: list[Record] = []
+    names: dict[str, int] = {}
+    for line, tokens in _lines(file, data.removeprefix(b"\xef\xbb\xbf"), limits):
+        record = _record(file, line, tokens)
+        if len(records) >= limits.max_layers:
+            found = f"more than {limits.max_layers:,} layers"
+            raise record.error(found, "fewer (Limits.max_layers)")
+        _check_order(record, first=not records)
+        earlier = names.setdefault(record.name, line)
+        if earlier != line:
+            raise record.error(
+                f"a second layer named {record.name!r}", f"unique names (first on line {earlier})"
+            )
+        records.append(record)
+    if len(records) < 2:
+        found = "no layer" if records else "no Input line"
+        raise FormatError(file, "end of file", found, "an Input line and at least one layer")
+    return records
+
+
+def _lines(file: str, data: bytes, limits: Limits) -> Iterator[tuple[int, list[str]]]:
+    for line, raw in enumerate(_LINE_END.split(data), start=1):
+        if raw.lstrip(b" \t").startswith(b"#"):
+            continue  # a comment may be in any encoding
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            found = f"byte 0x{raw[error.start]:02x}, which is not UTF-8"
+            raise FormatError(file, f"line {line}", found, "text in UTF-8") from error
+        tokens = text.replace("\t", " ").split(" ")
+        tokens = [token for token in tokens if token]
+        for token in tokens:
+            if not token.isprintable():
+                raise FormatError(file, f"line {line}", f"{token[:40]!r}", "printable text")
+            if len(token) > 2 * limits.max_name:
+                found = f"a word of {len(token):,} characters"
+                raise FormatError(file, f"line {line}", found, "shorter (Limits.max_name)")
+        if tokens:
+            yield line, tokens
+
+
+def _record(file: str, line: int, tokens: list[str]) -> Record:
+    kind = TYPES.get(tokens[0].lower())
+    if kind is None:
+        raise FormatError(file, f"line {line}", f"layer type {tokens[0]!r}", _nearest(tokens[0]))
+    fields: list[tuple[str, str | None]] = []
+    for token in tokens[1:]:
+        pieces = [piece for piece in _SEPARATOR.split(token) if piece]
+        if not pieces:
+            continue
+        key = pieces[0].lower()
+        fields.append((key, pieces[1] if len(pieces) > 1 else None))
+        if key not in KEYS[kind]:
+            near = get_close_matches(key, KEYS[kind], n=1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            msg = f"{file}, line {line}: ignored unknown key {pieces[0]!r} of {kind}{hint}"
+            warnings.warn(msg, UnknownKeyWarning, stacklevel=2)
+    return Record(file, line, kind, tuple(fields))
+
+
+def _check_order(record: Record, *, first: bool) -> None:
+    if first != (record.kind == "Input"):
+        found = f"{record.kind} as the first layer" if first else "a second Input"
+        raise record.error(found, "exactly one Input line, before all layers")
+
+
+def _nearest(word: str) -> str:
+    later = next((kind for kind in LATER if kind.lower() == word.lower()), None)
+    if later is not None:
+        return f"a supported type: ZQCNN has {later}, this reader does not support it yet"
+    near = get_close_matches(word.lower(), TYPES, n=1)
+    hint = f"; did you mean {TYPES[near[0]]}?" if near else ""
+    return f"a known layer type (or # for a comment){hint}"
