@@ -56,7 +56,7 @@ def _pointwise_kernel(op: Conv2D, shape: Shape) -> Kernel:
         finish = epilogue(op.activation, w, 1)
         if not op.bias and finish is None:
             np.matmul(flat, w[MATRIX], out=y)
-            return (y.reshape(n, h, width, -1),)
+            return (y.reshape(n, h, width, op.out_channels),)
         for start in range(0, pixels, step):
             block = y[start : start + step]
             np.matmul(flat[start : start + step], w[MATRIX], out=block)
@@ -64,7 +64,7 @@ def _pointwise_kernel(op: Conv2D, shape: Shape) -> Kernel:
                 block += w["bias"]
             if finish is not None:
                 finish(block)
-        return (y.reshape(n, h, width, -1),)
+        return (y.reshape(n, h, width, op.out_channels),)
 
     return run
 
