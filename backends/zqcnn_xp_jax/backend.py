@@ -1,0 +1,197 @@
+"""JAX as a backend: a whole graph becomes one XLA program."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+import numpy as np
+
+from zqcnn_xp.backend import Availability, Backend, Kernel
+from zqcnn_xp.errors import BackendUnavailable, InputError
+from zqcnn_xp.executable import Executable
+from zqcnn_xp.graph import Graph
+from zqcnn_xp.ops.base import Array, Op, Shape, Weights
+from zqcnn_xp_jax.devices import accelerator_plugin, choose_device, device_name, device_names
+
+if TYPE_CHECKING:
+    from zqcnn_xp_jax.programs import ProgramStore
+
+__all__ = ["JaxBackend", "Precision"]
+
+Precision = Literal["highest", "high", "default"]
+
+_PIP = "pip install 'zqcnn-xp[jax]'"
+
+
+class JaxBackend(Backend):
+    """Run networks as XLA programs through ``jax.jit``.
+
+    Parameters
+    ----------
+    device
+        ``"cpu"``, ``"gpu"``, ``"gpu:1"``, a number, a ``jax.Device``, or None for JAX's default.
+    precision
+        Of matrix products and convolutions: ``"highest"`` is float32 everywhere;
+        ``"high"`` and ``"default"`` allow TF32 on NVIDIA's GPUs and bfloat16 passes on TPUs.
+    cache_dir
+        Folder for compiled programs, so that a later process need not compile again; None takes
+        the environment variable ``ZQCNN_XP_CACHE_DIR``, and without it nothing is written.
+
+    Raises
+    ------
+    BackendUnavailable
+        If JAX is not installed or has no such device.
+    InputError
+        If ``device`` or ``precision`` is no name of one.
+
+    Notes
+    -----
+    JAX's configuration is read, never changed: precision is set around our own calls, in this
+    thread, and ``cache_dir`` belongs to this backend (`zqcnn_xp_jax.programs`). A process that
+    sets ``JAX_COMPILATION_CACHE_DIR`` gets JAX's own cache for these programs as for all others.
+
+    Weights are arguments of the program, so programs for several shapes share them, and
+    equal networks share programs.
+    """
+
+    name: ClassVar[str] = "jax"
+    jits: ClassVar[bool] = True
+    pip: ClassVar[str | None] = _PIP
+
+    def __init__(
+        self,
+        device: Any = None,
+        *,
+        precision: Precision = "highest",
+        cache_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        try:
+            import jax
+            import jax.numpy as jnp
+        except ImportError as error:
+            msg = f"the jax backend needs JAX, which cannot be imported ({error})"
+            raise BackendUnavailable(msg, pip=_PIP) from error
+        if precision not in get_args(Precision):
+            msg = f"found precision {precision!r}, expected one of {', '.join(get_args(Precision))}"
+            raise InputError(msg)
+        try:
+            chosen = choose_device(jax, device)
+        except RuntimeError as error:
+            if isinstance(error, BackendUnavailable):
+                raise
+            msg = f"jax cannot start a device: {error}"
+            raise BackendUnavailable(msg) from error
+        super().__init__(jnp, chosen)
+        self.precision = precision
+        folder = cache_dir if cache_dir is not None else os.environ.get("ZQCNN_XP_CACHE_DIR")
+        self.programs: ProgramStore | None = None
+        if folder:
+            from zqcnn_xp_jax.programs import ProgramStore
+
+            self.programs = ProgramStore(folder)
+        self._traces = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        """Name, device and precision."""
+        return f"<JaxBackend device={device_name(self.device)} precision={self.precision}>"
+
+    @property
+    def traces(self) -> int:
+        """How often a graph was traced so far: each is one compilation, or one cache hit."""
+        return self._traces
+
+    def count_trace(self) -> None:
+        """Count one more trace; called by the function that is traced."""
+        with self._lock:
+            self._traces += 1
+
+    def from_numpy(self, x: Any) -> Array:
+        """Put a NumPy array on the device; on a CPU it may stay where it is."""
+        import jax
+
+        return jax.device_put(np.ascontiguousarray(x), self.device)
+
+    def to_numpy(self, x: Array) -> np.ndarray[Any, Any]:
+        """Bring an array to the host; the result is the caller's to write to."""
+        found = np.asarray(x)
+        return found if found.flags.writeable else found.copy()
+
+    def from_array(self, x: Any) -> Array:
+        """Take an array of any library, through DLPack and without a copy where JAX can."""
+        import jax
+
+        found = x if isinstance(x, jax.Array) else super().from_array(x)
+        if isinstance(found, jax.core.Tracer):
+            return found
+        # An imported array may keep another library's strides, which programs do not accept.
+        found = found if _row_major(found) else jax.numpy.copy(found)
+        return jax.device_put(found, self.device)
+
+    def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:
+        """Return XLA's primitive where it is quicker, under this backend's precision."""
+        import jax
+
+        from zqcnn_xp_jax.kernels import kernel_for
+
+        native = kernel_for(op, *shapes)
+        if native is None and not op.weights(*shapes):
+            return None
+
+        def kernel(weights: Weights, *xs: Array) -> tuple[Array, ...]:
+            with jax.default_matmul_precision(self.precision):
+                if native is not None:
+                    return native(weights, *xs)
+                return op.forward(self.xp, weights, *xs)
+
+        return kernel
+
+    def compile(
+        self,
+        graph: Graph,
+        shapes: Mapping[str, Shape],
+        weights: Mapping[str, Weights] | None = None,
+    ) -> Executable:
+        """Trace and compile the graph at these shapes, or load the program from ``cache_dir``."""
+        from zqcnn_xp_jax.program import Program
+
+        return Program(
+            self, graph, shapes, self.prepare_graph(graph) if weights is None else weights
+        )
+
+    def synchronize(self, *arrays: Array) -> None:
+        """Wait until these arrays are computed."""
+        import jax
+
+        jax.block_until_ready(arrays)
+
+    @classmethod
+    def auto_score(cls) -> tuple[int, str]:
+        """Positive only where a plugin for an accelerator is installed; imports nothing."""
+        plugin = accelerator_plugin()
+        if plugin is None:
+            return 0, "jax has no accelerator plugin here; on a CPU it must be asked for"
+        return 40, f"jax with {plugin}"
+
+    @classmethod
+    def probe(cls) -> Availability:
+        """Import JAX and list its devices."""
+        try:
+            import jax
+        except ImportError as error:
+            return Availability(ready=False, reason=f"jax cannot be imported: {error}", pip=_PIP)
+        try:
+            return Availability(ready=True, version=jax.__version__, devices=device_names(jax))
+        except Exception as error:
+            reason = f"jax cannot start a device: {error}"
+            return Availability(ready=False, version=jax.__version__, reason=reason)
+
+
+def _row_major(x: Any) -> bool:
+    """Tell whether an array's axes lie in memory in their own order."""
+    held = getattr(x, "format", None) or getattr(x, "layout", None)
+    order = getattr(getattr(held, "layout", None), "major_to_minor", None)
+    return order is None or tuple(order) == tuple(range(x.ndim))

@@ -1,0 +1,146 @@
+"""Kernels for the ops where XLA's own primitives are quicker than the reference.
+
+Measured on one CPU core (medians, whole networks): `lax` convolution without groups beats
+patches and a matrix product, except for 1x1 kernels, where the product alone is quicker;
+`lax` convolution with groups is an order of magnitude slower than a sum of k*k shifted products
+for depthwise layers; window reductions beat the shifted maximum, which also takes far longer
+to compile. Precision is that of the surrounding `jax.default_matmul_precision`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zqcnn_xp.backend import Kernel
+from zqcnn_xp.ops.base import Array, Op, Shape, Weights
+from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.ops.pool2d import Pool2D
+
+__all__ = ["kernel_for"]
+
+_LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def kernel_for(op: Op, *shapes: Shape) -> Kernel | None:
+    """Return a kernel, or None where the reference is as good."""
+    if isinstance(op, Conv2D):
+        return _convolution(op, shapes[0])
+    if isinstance(op, Pool2D) and op.kind == "max" and op.kernel is not None:
+        return _max_pool(op, shapes[0])
+    return None
+
+
+def _convolution(op: Conv2D, shape: Shape) -> Kernel:
+    _, c, h, w = shape
+    pads = op.padding(h, w)
+    if op.groups == c and c > 1:
+        product = _whole_map if op.kernel == (h, w) and not any(pads) else _depthwise
+    elif op.groups == 1 and op.kernel == (1, 1) and not any(pads):
+        product = _pointwise
+    else:
+        product = _lax
+
+    def kernel(weights: Weights, x: Array) -> tuple[Array, ...]:
+        y = product(op, pads, x, weights["weight"])
+        if op.bias:
+            y = y + weights["bias"]
+        if op.activation is not None:
+            import jax.numpy as jnp
+
+            return op.activation.forward(jnp, weights, y)
+        return (y,)
+
+    return kernel
+
+
+def _lax(op: Conv2D, pads: tuple[int, int, int, int], x: Array, weight: Array) -> Array:
+    from jax import lax
+
+    top, bottom, left, right = pads
+    return lax.conv_general_dilated(
+        x,
+        weight,
+        window_strides=op.stride,
+        padding=((top, bottom), (left, right)),
+        rhs_dilation=op.dilation,
+        dimension_numbers=_LAYOUT,
+        feature_group_count=op.groups,
+    )
+
+
+def _pointwise(op: Conv2D, pads: tuple[int, int, int, int], x: Array, weight: Array) -> Array:
+    import jax.numpy as jnp
+
+    x = x[:, :: op.stride[0], :: op.stride[1], :]
+    n, h, w, c = x.shape
+    # A product of matrices, not of a batch of them: XLA hands it to the BLAS in one piece.
+    y = jnp.matmul(jnp.reshape(x, (n * h * w, c)), weight[0, 0])
+    return jnp.reshape(y, (n, h, w, op.out_channels))
+
+
+def _whole_map(op: Conv2D, pads: tuple[int, int, int, int], x: Array, weight: Array) -> Array:
+    """Depthwise over the whole map: one weighted sum, which compiles faster than h*w products."""
+    import jax.numpy as jnp
+
+    return jnp.sum(_multiplied(op, x) * weight[:, :, 0, :], axis=(1, 2), keepdims=True)
+
+
+def _depthwise(op: Conv2D, pads: tuple[int, int, int, int], x: Array, weight: Array) -> Array:
+    from jax import lax
+
+    top, bottom, left, right = pads
+    x = lax.pad(
+        _multiplied(op, x), _zero(x), ((0, 0, 0), (top, bottom, 0), (left, right, 0), (0, 0, 0))
+    )
+    n, h, w, c = x.shape
+    (kh, kw), (sy, sx), (dy, dx) = op.kernel, op.stride, op.dilation
+    rows, columns = (h - 1 - (kh - 1) * dy) // sy, (w - 1 - (kw - 1) * dx) // sx
+    total = None
+    for i in range(kh):
+        for j in range(kw):
+            y, z = i * dy, j * dx
+            end = (n, y + rows * sy + 1, z + columns * sx + 1, c)
+            view = lax.slice(x, (0, y, z, 0), end, (1, sy, sx, 1))
+            term = view * weight[i, j, 0, :]
+            total = term if total is None else total + term
+    return total
+
+
+def _multiplied(op: Conv2D, x: Array) -> Array:
+    """Repeat each channel for the several outputs of its group, where there are several."""
+    import jax.numpy as jnp
+
+    each = op.out_channels // op.groups
+    return x if each == 1 else jnp.repeat(x, each, axis=3)
+
+
+def _max_pool(op: Pool2D, shape: Shape) -> Kernel | None:
+    _, _, h, w = shape
+    top, bottom, left, right = op.padding(h, w)
+    if op.pad_value == "zero" and (top or bottom or left or right):
+        return None
+    _, _, ho, wo = op.infer(shape)[0]
+    (kh, kw), (sy, sx) = op.kernel or (h, w), op.stride
+    # The last window may end before the padding does, or reach behind it.
+    below, beside = (ho - 1) * sy + kh - h - top, (wo - 1) * sx + kw - w - left
+
+    def kernel(weights: Weights, x: Array) -> tuple[Array, ...]:
+        from jax import lax
+
+        y = lax.reduce_window(
+            x[:, : h + min(below, 0), : w + min(beside, 0), :],
+            -float("inf"),
+            lax.max,
+            (1, kh, kw, 1),
+            (1, sy, sx, 1),
+            ((0, 0), (top, max(below, 0)), (left, max(beside, 0)), (0, 0)),
+        )
+        return (y,)
+
+    return kernel
+
+
+def _zero(x: Array) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.zeros((), x.dtype)
