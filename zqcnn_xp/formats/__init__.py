@@ -68,7 +68,7 @@ def list_formats() -> dict[str, Reader]:
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         try:
             reader = point.load()
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+        except Exception as error:
             problem = f"cannot be loaded: {error}"
         else:
             if isinstance(reader, Reader):
@@ -80,7 +80,7 @@ def list_formats() -> dict[str, Reader]:
     return found
 
 
-def find_reader(model: ModelSource, format: str | None = None) -> tuple[Reader, ModelSource]:  # noqa: A002
+def find_reader(model: ModelSource, format: str | None = None) -> tuple[Reader, ModelSource]:
     """Find the reader of a file.
 
     Parameters
@@ -112,7 +112,9 @@ def find_reader(model: ModelSource, format: str | None = None) -> tuple[Reader, 
             raise InputError(msg)
         return readers[format], model
     head, filename, model = peek(model)
-    able = {name: reader for name, reader in readers.items() if _sniffs(name, reader, head, filename)}
+    able = {
+        name: reader for name, reader in readers.items() if _sniffs(name, reader, head, filename)
+    }
     if len(able) == 1:
         return next(iter(able.values())), model
     file = filename or name_of(model)
@@ -130,10 +132,10 @@ def read_graph(
     model: ModelSource,
     weights: ModelSource | None = None,
     *,
-    format: str | None = None,  # noqa: A002
+    format: str | None = None,
     **options: Any,
 ) -> Graph:
-    """Read a network of any known format.
+    r"""Read a network of any known format.
 
     Parameters
     ----------
@@ -160,7 +162,7 @@ def read_graph(
 
     Examples
     --------
-    >>> text = b"Input name=x C=3 H=4 W=4\\nSoftmax name=s bottom=x top=p"
+    >>> text = b"Input name=x C=3 H=4 W=4\nSoftmax name=s bottom=x top=p"
     >>> read_graph(text, b"").outputs
     ('p',)
     """
@@ -171,7 +173,7 @@ def read_graph(
 def _sniffs(name: str, reader: Reader, head: bytes, filename: str | None) -> bool:
     try:
         return bool(reader.sniff(head, filename))
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+    except Exception as error:
         msg = f"format plugin {name!r} failed to look at {filename or 'the model'}: {error}"
         warnings.warn(msg, RuntimeWarning, stacklevel=3)
         return False

@@ -33,11 +33,11 @@ class ZqcnnReader:
     name = "zqcnn"
 
     def sniff(self, head: bytes, filename: str | None = None) -> bool:
-        """Say whether the first line that is no comment is an ``Input`` with a name.
+        r"""Say whether the first line that is no comment is an ``Input`` with a name.
 
         Examples
         --------
-        >>> reader.sniff(b"# a net\\r\\nINPUT name=data C=3"), reader.sniff(b"{}", "a.json")
+        >>> reader.sniff(b"# a net\r\nINPUT name=data C=3"), reader.sniff(b"{}", "a.json")
         (True, False)
         """
         for line in head.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").split(b"\n"):
@@ -57,7 +57,7 @@ class ZqcnnReader:
         limits: Limits | None = None,
         **unknown: Any,
     ) -> Graph:
-        """Read a network.
+        r"""Read a network.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class ZqcnnReader:
 
         Examples
         --------
-        >>> text = b"Input name=x C=3\\nConvolution name=c bottom=x top=y num_output=8 kernel_size=3"
+        >>> text = b"Input name=x C=3\nConvolution name=c bottom=x top=y num_output=8 kernel_size=3"
         >>> graph = reader.read(text, "random:1")
         >>> graph.shapes({"x": (2, 3, 10, 12)})["y"]
         (2, 8, 8, 10)

@@ -37,7 +37,8 @@ def explain(record: Record, error: ShapeError | InputError | GraphError) -> Form
 
     Examples
     --------
-    >>> print(explain(Record("a", 3, "ReLU", (("name", "r"),)), ShapeError("Op: found 1, expected 2")))
+    >>> record = Record("a", 3, "ReLU", (("name", "r"),))
+    >>> print(explain(record, ShapeError("Op: found 1, expected 2")))
     a, line 3: found 1 in Op of layer 'r', expected 2
     """
     op, _, rest = str(error).partition(": ")

@@ -152,9 +152,7 @@ def _blobs(
         raise record.error(f"{len(tops)} tops of {record.kind} {record.name!r}", "1")
     for bottom in bottoms:
         if bottom not in known:
-            later = next(
-                (r for r in records if r.line >= record.line and bottom in r.tops), None
-            )
+            later = next((r for r in records if r.line >= record.line and bottom in r.tops), None)
             hint = f" (line {later.line} writes it, which is too late)" if later else ""
             found = f"bottom {bottom!r} of layer {record.name!r}{hint}"
             raise record.error(found, _known(bottom, known))
@@ -178,7 +176,8 @@ def _refuse_frozen(records: list[Record]) -> None:
 
 
 def _check_free(records: list[Record], layers: list[Layer], source: GraphInput) -> None:
-    shapes = {source.name: (1, source.shape[1] or 0, _STAND_INS[1], _STAND_INS[1])}
+    shape: Shape = (1, source.shape[1] or 0, _STAND_INS[1], _STAND_INS[1])
+    shapes = {source.name: shape}
     for layer in layers:
         inputs = tuple(shapes[bottom] for bottom in layer.bottoms)
         try:

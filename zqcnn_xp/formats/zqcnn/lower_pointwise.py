@@ -1,4 +1,4 @@
-"""Layers that keep the shape: normalisation, activations, softmax, element-wise sums, identities."""
+"""Layers that keep the shape: normalisation, activations, softmax, sums, identities."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def softmax(record: Record, shapes: tuple[Shape, ...], take: Take, compat: bool)
 
 
 def eltwise(record: Record, shapes: tuple[Shape, ...], take: Take, compat: bool) -> Lowered:
-    """``Eltwise``: sum (weighted where ``weight`` stands), product or maximum, without broadcast."""
+    """``Eltwise``: sum (weighted by ``weight``), product or maximum of equal shapes."""
     if any(shape != shapes[0] for shape in shapes):
         raise record.error(f"bottoms of shapes {', '.join(map(str, shapes))}", "equal shapes")
     kind = _operation(record)

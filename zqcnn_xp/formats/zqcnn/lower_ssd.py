@@ -57,9 +57,7 @@ def detection_output(
     return op, {}
 
 
-def _pair(
-    record: Record, both: str, first: str, second: str, compat: bool
-) -> tuple[float, float]:
+def _pair(record: Record, both: str, first: str, second: str, compat: bool) -> tuple[float, float]:
     found = [0.0, 0.0]
     for key, value in record.fields:
         places = {both: (0,) if compat else (0, 1), first: (0,), second: (1,)}.get(key, ())

@@ -129,7 +129,9 @@ def _pair(
             width = record.as_integer(key, value, low=1)
     if height is None or width is None:
         missing = first if height is None else second
-        raise record.error(f"{record.kind} without {missing!r}", f"{both}=<n>, or {first} and {second}")
+        raise record.error(
+            f"{record.kind} without {missing!r}", f"{both}=<n>, or {first} and {second}"
+        )
     return height, width
 
 

@@ -132,7 +132,7 @@ class Record:
 
 
 def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
-    """Split the bytes of a .zqparams file into records.
+    r"""Split the bytes of a .zqparams file into records.
 
     Parameters
     ----------
@@ -161,8 +161,9 @@ def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
 
     Examples
     --------
-    >>> [r.kind for r in parse("a", b"input name=x C=3\\n# note\\nrelu name=r bottom=x top=y", Limits())]
-    ['Input', 'ReLU']
+    >>> text = b"input name=x C=3\n# note\nrelu name=r bottom=x top=y"
+    >>> [(record.line, record.kind) for record in parse("a", text, Limits())]
+    [(1, 'Input'), (3, 'ReLU')]
     """
     records: list[Record] = []
     names: dict[str, int] = {}
