@@ -48,26 +48,36 @@ class Plan:
         self.weights: dict[str, Weights] = {n.name: prepare(n) for n in self.device_graph.nodes}
         self._executables: OrderedDict[tuple[Shape, ...], Executable] = OrderedDict()
         self._lock = threading.Lock()
+        self._compiling = threading.Lock()
 
     def executable(self, shapes: Mapping[str, Shape]) -> Executable:
         """Return the compiled device part for these input shapes, compiling it once."""
         key = tuple(shapes[source.name] for source in self.device_graph.inputs)
+        found = self._known(key)
+        if found is None:
+            # One at a time: threads that meet a new shape together must not all compile it.
+            with self._compiling:
+                found = self._known(key)
+                if found is None:
+                    found = self.backend.compile(self.device_graph, shapes, self.weights)
+                    with self._lock:
+                        self._executables[key] = found
+                        while len(self._executables) > MOST_SHAPES:
+                            self._executables.popitem(last=False)
+        return found
+
+    def _known(self, key: tuple[Shape, ...]) -> Executable | None:
         with self._lock:
             found = self._executables.get(key)
             if found is not None:
                 self._executables.move_to_end(key)
-                return found
-        found = self.backend.compile(self.device_graph, shapes, self.weights)
-        with self._lock:
-            self._executables[key] = found
-            while len(self._executables) > MOST_SHAPES:
-                self._executables.popitem(last=False)
-        return found
+            return found
 
     def __call__(self, inputs: Mapping[str, Array], shapes: Mapping[str, Shape]) -> dict[str, Array]:
         """Compute the outputs from stored inputs of these logical shapes; all in storage layout.
 
-        What host ops make is NumPy, the rest is of the backend's type.
+        Inputs are NumPy arrays or the backend's; outputs are NumPy where all inputs were, and
+        where host ops made them, and the backend's otherwise.
         """
         values = dict(inputs)
         if self.device_graph.inputs:
@@ -80,17 +90,30 @@ class Plan:
     def _run_device(
         self, inputs: dict[str, Array], shapes: Mapping[str, Shape]
     ) -> dict[str, Array]:
+        # Arrays from the host are padded, and cropped again, on the host: a backend that
+        # compiles would compile these little steps for every count.
+        on_host = all(isinstance(x, np.ndarray) for x in inputs.values())
         wanted = self._batch_bucket(shapes)
-        if wanted is None:
-            return self.executable(shapes)(inputs)
-        xp = self.backend.xp
-        count = next(iter(shapes.values()))[0]
-        padded = {}
-        for name, x in inputs.items():
-            rest = xp.zeros((wanted - count, *x.shape[1:]), dtype=x.dtype)
-            padded[name] = xp.concat([x, rest], axis=0)
-        outputs = self.executable({n: (wanted, *s[1:]) for n, s in shapes.items()})(padded)
-        return {name: y[:count, ...] for name, y in outputs.items()}
+        count = next(iter(inputs.values())).shape[0] if wanted is not None else 0
+        if wanted is not None:
+            inputs = {name: self._padded(x, wanted) for name, x in inputs.items()}
+            shapes = {name: (wanted, *shape[1:]) for name, shape in shapes.items()}
+        placed = {
+            name: self.backend.from_numpy(x) if isinstance(x, np.ndarray) else x
+            for name, x in inputs.items()
+        }
+        outputs = self.executable(shapes)(placed)
+        if on_host:
+            outputs = {name: self.backend.to_numpy(y) for name, y in outputs.items()}
+        if wanted is not None:
+            outputs = {name: y[:count, ...] for name, y in outputs.items()}
+        return outputs
+
+    def _padded(self, x: Array, count: int) -> Array:
+        """Add samples of zeros."""
+        xp = np if isinstance(x, np.ndarray) else self.backend.xp
+        rest = xp.zeros((count - x.shape[0], *x.shape[1:]), dtype=x.dtype)
+        return xp.concat([x, rest], axis=0)
 
     def _batch_bucket(self, shapes: Mapping[str, Shape]) -> int | None:
         """Return the batch to round up to, or None where the exact one has to be run.

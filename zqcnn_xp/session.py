@@ -156,7 +156,12 @@ class Session:
         shapes = {name: tuple(int(size) for size in array.shape) for name, array in given.items()}
         for source in plan.graph.inputs:
             source.check(shapes[source.name])
-        stored = {n: to_storage(xp, self.backend.from_array(a)) for n, a in given.items()}
+        stored = {
+            name: to_storage(np, array)
+            if isinstance(array, np.ndarray)
+            else to_storage(xp, self.backend.from_array(array))
+            for name, array in given.items()
+        }
         results = plan(stored, shapes)
         return {name: self._out(results[self.graph.value(name)], sample) for name in names}
 
