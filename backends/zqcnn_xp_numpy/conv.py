@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,22 +12,49 @@ from zqcnn_xp.ops.base import Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp_numpy.epilogue import Rows, epilogue
 
-__all__ = ["conv_kernel", "pack_matrix"]
+__all__ = ["bordered", "conv_kernel", "pack_matrix"]
 
 # Floats of one block of gathered windows: half of a megabyte, which common L2 caches hold twice.
 BLOCK = 1 << 17
 MATRIX = "matrix"
 
 
+def pixels_per_group(op: Conv2D, channels: int) -> int:
+    """Return how many neighbouring pixels one row of the product computes.
+
+    With few channels the gathering of windows costs more than the products. Neighbours share
+    most of their windows, so a group is gathered once and multiplied with shifted copies of the
+    kernel: more products, many of them with zeros, but fewer and longer copies. The bounds are
+    measured on the first layers of the face networks.
+    """
+    if op.dilation[1] != 1 or op.kernel[1] == 1:
+        return 1
+    if channels * op.out_channels <= 48:
+        return 4
+    return 2 if channels * op.out_channels <= 160 else 1
+
+
+def _span(op: Conv2D, pack: int) -> int:
+    """Return the columns of one gathered group; the kernel's own where pixels stand alone."""
+    return (pack - 1) * op.stride[1] + op.kernel[1]
+
+
 def pack_matrix(op: Conv2D, weights: Weights) -> dict[str, Any]:
-    """Flatten a kernel to (kH * kW * C, O), with the bias as one more row.
+    """Flatten a kernel to (kH * span * C, pixels * O), with the bias as one more row.
 
     A column of ones in the gathered windows then adds the bias within the product.
     """
     kernel = np.asarray(weights["weight"], dtype=np.float32)
-    matrix = kernel.reshape(-1, kernel.shape[-1])
+    kh, kw, c, o = kernel.shape
+    pack = pixels_per_group(op, c)
+    shifted = np.zeros((kh, _span(op, pack), c, pack, o), np.float32)
+    for pixel in range(pack):
+        first = pixel * op.stride[1]
+        shifted[:, first : first + kw, :, pixel] = kernel
+    matrix = shifted.reshape(-1, pack * o)
     if op.bias and not _pointwise(op):
-        matrix = np.concatenate([matrix, np.asarray(weights["bias"], np.float32)[None]])
+        bias = np.asarray(weights["bias"], np.float32)
+        matrix = np.concatenate([matrix, np.tile(bias, pack)[None]])
     rest = {name: np.asarray(w, np.float32) for name, w in weights.items() if name != "weight"}
     return {MATRIX: np.ascontiguousarray(matrix), **rest}
 
@@ -72,48 +98,51 @@ def _pointwise_kernel(op: Conv2D, shape: Shape) -> Kernel:
 def _window_kernel(op: Conv2D, shape: Shape) -> Kernel:
     n, c, h, width = shape
     _, o, ho, wo = op.infer(shape)[0]
-    (kh, kw), (sy, sx), (dy, dx) = op.kernel, op.stride, op.dilation
-    pads = op.padding(h, width)
-    cells = kh * kw * c
-    columns = cells + (1 if op.bias else 0)
-    rows = min(max(BLOCK // max(wo * columns, 1), 1), ho)
+    (kh, _), (sy, sx), (dy, dx) = op.kernel, op.stride, op.dilation
+    top, bottom, left, right = op.padding(h, width)
+    pack = pixels_per_group(op, c)
+    span = _span(op, pack)
+    groups = -(-wo // pack)
+    # The last group may reach beyond the map; its surplus pixels are cut off at the end.
+    reach = (groups * pack - 1) * sx + (op.kernel[1] - 1) * dx + 1 - (width + left + right)
+    pads = (top, bottom, left, right + max(reach, 0))
+    columns = kh * span * c + (1 if op.bias else 0)
+    rows = min(max(BLOCK // max(groups * columns, 1), 1), max(ho, 1))
+    apart = dx if pack == 1 else 1
 
     def run(w: Weights, x: Rows) -> tuple[Rows, ...]:
-        y = np.empty((n, ho, wo, o), np.float32)
-        if y.size == 0:
-            return (y,)
+        y = np.empty((n, ho, groups * pack * o), np.float32)
         x = bordered(x, pads)
-        finish = _on_rows(epilogue(op.activation, w, wo), wo * o)
-        scratch = np.empty((rows * wo, columns), np.float32)
+        finish = epilogue(op.activation, w, groups * pack)
+        scratch = np.empty((rows, groups, columns), np.float32)
         if op.bias:
-            scratch[:, cells] = 1.0
+            scratch[:, :, -1] = 1.0
         s0, s1, s2, s3 = x.strides
         windows = as_strided(
-            x, (n, ho, wo, kh, kw, c), (s0, s1 * sy, s2 * sx, s1 * dy, s2 * dx, s3),
+            x,
+            (n, ho, groups, kh, span, c),
+            (s0, s1 * sy, s2 * sx * pack, s1 * dy, s2 * apart, s3),
             writeable=False,
         )
+        strides = (groups * columns, columns, span * c, c, 1)
         target = as_strided(
-            scratch, (rows, wo, kh, kw, c),
-            tuple(4 * k for k in (wo * columns, columns, kw * c, c, 1)),
+            scratch, (rows, groups, kh, span, c), tuple(scratch.itemsize * k for k in strides)
         )
         for sample in range(n):
             for start in range(0, ho, rows):
-                count = min(rows, ho - start)
+                block = y[sample, start : start + rows]
+                count = block.shape[0]
                 np.copyto(target[:count], windows[sample, start : start + count])
-                block = y[sample, start : start + count].reshape(count * wo, o)
-                np.matmul(scratch[: count * wo], w[MATRIX], out=block)
+                np.matmul(
+                    scratch[:count].reshape(count * groups, columns),
+                    w[MATRIX],
+                    out=block.reshape(count * groups, pack * o),
+                )
                 if finish is not None:
                     finish(block)
-        return (y,)
+        return (y.reshape(n, ho, groups * pack, o)[:, :, :wo],)
 
     return run
-
-
-def _on_rows(finish: Callable[[Rows], None] | None, length: int) -> Callable[[Rows], None] | None:
-    """Let an epilogue see a block as rows of whole maps' width."""
-    if finish is None:
-        return None
-    return lambda block: finish(block.reshape(-1, length))
 
 
 def bordered(x: Rows, pads: tuple[int, int, int, int], value: float = 0.0) -> Rows:
