@@ -20,6 +20,8 @@ class Limits:
     ----------
     max_file
         Bytes of one file.
+    max_text
+        Bytes of a text file, of which every word becomes an object.
     max_layers
         Layers (nodes) of one network.
     max_tensors
@@ -41,6 +43,7 @@ class Limits:
     """
 
     max_file: int = 2 << 30
+    max_text: int = 64 << 20
     max_layers: int = 100_000
     max_tensors: int = 100_000
     max_elements: int = 1 << 31

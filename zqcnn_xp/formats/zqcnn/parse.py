@@ -19,11 +19,14 @@ from zqcnn_xp.formats.zqcnn.vocabulary import KEYS, LATER, TYPES
 
 __all__ = ["Record", "parse"]
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+_LONGEST_LINE = 1 << 20
+_MOST_WORDS = 10_000
 _SEPARATOR = re.compile("[=:]+")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}(\.0*)?")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?f?")
 _INT_MAX = (1 << 31) - 1
+_LONGEST_KEY = 32
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
     data
         The whole file; UTF-8, with or without a byte order mark.
     limits
-        ``max_layers`` and ``max_name`` are checked here.
+        ``max_text``, ``max_layers`` and ``max_name`` are checked here.
 
     Returns
     -------
@@ -165,6 +168,9 @@ def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
     >>> [(record.line, record.kind) for record in parse("a", text, Limits())]
     [(1, 'Input'), (3, 'ReLU')]
     """
+    if len(data) > limits.max_text:
+        found = f"{len(data):,} bytes of text"
+        raise FormatError(file, "", found, f"at most {limits.max_text:,} (Limits.max_text)")
     records: list[Record] = []
     names: dict[str, int] = {}
     for line, tokens in _lines(file, data.removeprefix(b"\xef\xbb\xbf"), limits):
@@ -186,7 +192,11 @@ def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
 
 
 def _lines(file: str, data: bytes, limits: Limits) -> Iterator[tuple[int, list[str]]]:
-    for line, raw in enumerate(_LINE_END.split(data), start=1):
+    for line, match in enumerate(_LINE.finditer(data), start=1):
+        raw = match[1]
+        if len(raw) > _LONGEST_LINE:
+            found = f"a line of {len(raw):,} bytes"
+            raise FormatError(file, f"line {line}", found, f"at most {_LONGEST_LINE:,}")
         if raw.lstrip(b" \t").startswith(b"#"):
             continue  # a comment may be in any encoding
         try:
@@ -196,12 +206,16 @@ def _lines(file: str, data: bytes, limits: Limits) -> Iterator[tuple[int, list[s
             raise FormatError(file, f"line {line}", found, "text in UTF-8") from error
         tokens = text.replace("\t", " ").split(" ")
         tokens = [token for token in tokens if token]
+        if len(tokens) > _MOST_WORDS:
+            found = f"{len(tokens):,} words"
+            raise FormatError(file, f"line {line}", found, f"at most {_MOST_WORDS:,}")
         for token in tokens:
             if not token.isprintable():
                 raise FormatError(file, f"line {line}", f"{token[:40]!r}", "printable text")
-            if len(token) > 2 * limits.max_name:
+            if len(token) > limits.max_name + _LONGEST_KEY:
                 found = f"a word of {len(token):,} characters"
-                raise FormatError(file, f"line {line}", found, "shorter (Limits.max_name)")
+                expected = f"names of at most {limits.max_name:,} (Limits.max_name)"
+                raise FormatError(file, f"line {line}", found, expected)
         if tokens:
             yield line, tokens
 
@@ -209,19 +223,22 @@ def _lines(file: str, data: bytes, limits: Limits) -> Iterator[tuple[int, list[s
 def _record(file: str, line: int, tokens: list[str]) -> Record:
     kind = TYPES.get(tokens[0].lower())
     if kind is None:
-        raise FormatError(file, f"line {line}", f"layer type {tokens[0]!r}", _nearest(tokens[0]))
+        raise FormatError(
+            file, f"line {line}", f"layer type {tokens[0][:64]!r}", _nearest(tokens[0])
+        )
     fields: list[tuple[str, str | None]] = []
     for token in tokens[1:]:
         pieces = [piece for piece in _SEPARATOR.split(token) if piece]
-        if not pieces:
-            continue
-        key = pieces[0].lower()
-        fields.append((key, pieces[1] if len(pieces) > 1 else None))
-        if key not in KEYS[kind]:
-            near = get_close_matches(key, KEYS[kind], n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            msg = f"{file}, line {line}: ignored unknown key {pieces[0]!r} of {kind}{hint}"
-            warnings.warn(msg, UnknownKeyWarning, stacklevel=2)
+        if pieces:
+            fields.append((pieces[0].lower(), pieces[1] if len(pieces) > 1 else None))
+    unknown = dict.fromkeys(key for key, _ in fields if key not in KEYS[kind])
+    if unknown:
+        first = next(iter(unknown))
+        near = get_close_matches(first, KEYS[kind], n=1) if len(first) <= _LONGEST_KEY else []
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        listed = ", ".join(repr(key) for key in list(unknown)[:5])
+        msg = f"{file}, line {line}: ignored unknown keys of {kind}: {listed}{hint}"
+        warnings.warn(msg, UnknownKeyWarning, stacklevel=2)
     return Record(file, line, kind, tuple(fields))
 
 
@@ -235,6 +252,6 @@ def _nearest(word: str) -> str:
     later = next((kind for kind in LATER if kind.lower() == word.lower()), None)
     if later is not None:
         return f"a supported type: ZQCNN has {later}, this reader does not support it yet"
-    near = get_close_matches(word.lower(), TYPES, n=1)
+    near = get_close_matches(word.lower(), TYPES, n=1) if len(word) <= _LONGEST_KEY else []
     hint = f"; did you mean {TYPES[near[0]]}?" if near else ""
     return f"a known layer type (or # for a comment){hint}"
