@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from zqcnn_xp.errors import FormatError, GraphError, InputError, ShapeError
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.ops.base import Op, Shape
 
 __all__ = ["Layer", "Lowering", "Take", "explain"]

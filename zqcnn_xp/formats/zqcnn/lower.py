@@ -12,7 +12,7 @@ from zqcnn_xp.formats.zqcnn import lower_pointwise as pointwise
 from zqcnn_xp.formats.zqcnn import lower_shape, lower_ssd
 from zqcnn_xp.formats.zqcnn import lower_window as window
 from zqcnn_xp.formats.zqcnn.layer import Layer, Lowering, explain
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.formats.zqcnn.weights import WeightStream
 from zqcnn_xp.graph import GraphInput
 from zqcnn_xp.ops.base import Shape

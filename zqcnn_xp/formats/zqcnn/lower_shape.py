@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from zqcnn_xp.formats.zqcnn.layer import Lowered, Take
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.concat import Concat
 from zqcnn_xp.ops.flatten import Flatten

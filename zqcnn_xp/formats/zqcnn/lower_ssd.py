@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from zqcnn_xp.formats.zqcnn.layer import Lowered, Take
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.detection_output import DetectionOutput
 from zqcnn_xp.ops.prior_box import PriorBox

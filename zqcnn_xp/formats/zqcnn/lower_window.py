@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from zqcnn_xp.formats.zqcnn.layer import Lowered, Take
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.dense import Dense

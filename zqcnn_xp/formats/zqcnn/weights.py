@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import FormatError, TrailingWeightsWarning
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, Source, read_source
-from zqcnn_xp.formats.zqcnn.parse import Record
+from zqcnn_xp.formats.zqcnn.record import Record
 
 __all__ = ["FileWeights", "RandomWeights", "WeightStream", "open_weights"]
 
