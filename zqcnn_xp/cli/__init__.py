@@ -1,0 +1,121 @@
+"""The command ``zqcnn-xp``: one file a sub-command.
+
+Every sub-command module has ``add(commands, common)``, which describes its arguments, and a
+function ``(args) -> int`` that does the work and imports what it needs, so that ``--help`` stays
+quick. Results go to standard output (with ``--json`` exactly one JSON document), everything else to
+standard error.
+
+Exit codes: 0 all went well; 1 something failed, or some of the inputs did; 2 wrong usage or
+configuration; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+__all__ = ["main"]
+
+OK, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+
+class _Version(argparse.Action):
+    """Print the version, looked up only now: that reads package metadata."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        parser.exit(message=f"zqcnn-xp {version('zqcnn-xp')}\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    from zqcnn_xp.cli import backends, demo, detect, info, models, run
+
+    common = argparse.ArgumentParser(add_help=False)
+    group = common.add_argument_group("common options")
+    group.add_argument("--backend", metavar="NAME", help="numpy, jax, cupy, ...; default: auto")
+    group.add_argument("--device", metavar="NAME", help="a device of that backend, such as gpu:0")
+    group.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of tables"
+    )
+    group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+
+    parser = argparse.ArgumentParser(
+        prog="zqcnn-xp",
+        description="Small vision networks on NumPy, JAX or CuPy, with face detection on top.",
+        epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (detect, run, info, backends, models, demo):
+        module.add(commands, common)
+    return parser
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as one line; its place in the library's source tells a user nothing."""
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _fail(args: argparse.Namespace, message: str, code: int) -> int:
+    """Report an error that ended the command."""
+    print(f"error: {message}", file=sys.stderr)
+    if args.json:
+        from zqcnn_xp.cli.output import print_json
+
+        print_json({"error": message})
+    return code
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run one sub-command, turning what it raises into a line and an exit code."""
+    from zqcnn_xp.errors import ConfigError, InputError, ZqcnnError
+
+    try:
+        code = int(args.run(args))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`). Python would complain again while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except (ZqcnnError, OSError, MemoryError) as error:
+        if args.debug:
+            raise
+        message = "out of memory" if isinstance(error, MemoryError) else str(error)
+        usage = isinstance(error, (InputError, ConfigError))
+        return _fail(args, message, USAGE if usage else FAILED)
+    return code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; None takes ``sys.argv[1:]``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold bytes that the terminal's encoding has no sign for.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+    args = build_parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        return _run(args)

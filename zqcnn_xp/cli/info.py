@@ -1,0 +1,124 @@
+"""``zqcnn-xp info``: the layer table of a network file."""
+
+from __future__ import annotations
+
+import argparse
+from math import prod
+from typing import Any
+
+from zqcnn_xp.cli.arguments import Commands, parse_shapes
+from zqcnn_xp.cli.output import note, print_json, print_table
+
+__all__ = ["add", "add_model", "info", "model_options"]
+
+M = 1024 * 1024  # as GetNumOfMulAdd's callers divide
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a network and how it is read."""
+    parser.add_argument("model", metavar="MODEL", help="a .zqparams or .onnx file")
+    parser.add_argument("weights", metavar="WEIGHTS", nargs="?", help="its .nchwbin, if it has one")
+    parser.add_argument("--format", metavar="NAME", help="the model's format; default: by content")
+    parser.add_argument(
+        "--compat", choices=["zqcnn"], help="take the original's rules where they differ"
+    )
+    parser.add_argument(
+        "--no-fold",
+        dest="fold",
+        action="store_false",
+        help="keep batch normalisation and activations as layers of their own",
+    )
+
+
+def model_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that reading a network takes."""
+    return {"format": args.format, "compat": args.compat, "fold": args.fold}
+
+
+def add(commands: Commands, common: argparse.ArgumentParser) -> None:
+    """Describe the sub-command."""
+    parser = commands.add_parser(
+        "info",
+        parents=[common],
+        help="show a network's layers, parameters, mul-adds and memory",
+        description="Show a network's layers. Mul-adds are counted as ZQCNN's GetNumOfMulAdd does; "
+        "M is 1024 x 1024.",
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="[INPUT=]N,C,H,W",
+        help="shape of an input; default: the sizes that the file names",
+    )
+    parser.set_defaults(run=info)
+
+
+def _size(count: int | None) -> str:
+    """Write a number of bytes for people."""
+    if count is None:
+        return "?"
+    for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _millions(count: int | None) -> str:
+    return "?" if count is None else f"{count / M:.3f}"
+
+
+def _shape(shape: tuple[int | None, ...] | None) -> str:
+    return "?" if shape is None else " x ".join("?" if n is None else str(n) for n in shape)
+
+
+def info(args: argparse.Namespace) -> int:
+    """Print the layer table."""
+    from zqcnn_xp.formats import read_graph
+    from zqcnn_xp.report import info as describe
+
+    graph = read_graph(args.model, args.weights, **model_options(args))
+    shapes = parse_shapes(args.shape, [source.name for source in graph.inputs])
+    if shapes:
+        nominal = graph.nominal_shapes or {}
+        table = describe(graph, {**nominal, **shapes})
+    else:
+        table = describe(graph)
+    if args.json:
+        print_json(table.to_dict())
+        return 0
+    rows = [
+        (
+            row.name,
+            row.type,
+            _shape(row.shape),
+            f"{row.parameters:,}",
+            _millions(row.muladds),
+            _size(None if row.shape is None else 4 * prod(row.shape)),
+            _size(4 * row.parameters),
+        )
+        for row in table.rows
+    ]
+    print_table(
+        ("layer", "type", "output", "parameters", "mul-adds (M)", "activations", "weights"),
+        rows,
+        title=table.name or str(args.model),
+        right=("parameters", "mul-adds (M)", "activations", "weights"),
+        footer=(
+            f"{len(rows)} layers",
+            "",
+            "",
+            f"{table.parameters:,}",
+            _millions(table.muladds),
+            _size(table.activation_bytes),
+            _size(table.weight_bytes),
+        ),
+    )
+    inputs = ", ".join(f"{name} {_shape(shape)}" for name, shape in table.inputs.items())
+    print(f"inputs: {inputs}; outputs: {', '.join(table.outputs)}")
+    if table.muladds is None:
+        note("the file names no sizes; --shape N,C,H,W fills in the question marks")
+    else:
+        print("total activations: the most that are alive at once")
+    return 0

@@ -1,0 +1,86 @@
+"""Printing: JSON documents, tables for people, progress on long work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "note", "print_json", "print_table", "tracked"]
+
+PIPE_WIDTH = 240
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document; ASCII only, so that any encoding and any file name will do."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def note(message: str) -> None:
+    """Print a remark to standard error."""
+    print(message, file=sys.stderr)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a rich console; one that is no terminal gets width enough not to cut cells."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, emoji=False)
+
+
+def print_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    title: str | None = None,
+    right: Iterable[str] = (),
+    footer: Sequence[Any] | None = None,
+) -> None:
+    """Print a table to standard output; ``right`` names the columns that are right-aligned."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=None if title is None else Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2,
+        show_footer=footer is not None,
+        pad_edge=False,
+    )
+    numbers = set(right)
+    for index, name in enumerate(head):
+        table.add_column(
+            name,
+            footer=Text("" if footer is None else str(footer[index])),
+            justify="right" if name in numbers else "left",
+            overflow="fold",
+        )
+    for row in rows:
+        # Text, because names may hold what rich would read as markup.
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console().print(table)
+
+
+def tracked(results: Iterator[Any], total: int, what: str) -> Iterator[Any]:
+    """Yield ``results``, with a progress bar where a person looks on and there are several."""
+    if total < 2 or not sys.stderr.isatty():
+        yield from results
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        yield from progress.track(results, total=total)
