@@ -170,7 +170,7 @@ def _run(
     op: Op, name: str, weights: Mapping[str, NDArray[Any]], inputs: Arrays
 ) -> tuple[NDArray[np.float32], ...]:
     """Run the reference in storage layout and give logical NumPy arrays back."""
-    stored = [np.ascontiguousarray(to_storage(np, x)) for x in inputs]
+    stored = [np.array(to_storage(np, x), order="C") for x in inputs]  # ours to lock
     held = {key: np.array(w) for key, w in weights.items()}
     if name == "read-only":
         for array in (*stored, *held.values()):
