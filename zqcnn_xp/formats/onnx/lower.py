@@ -1,0 +1,175 @@
+"""From records to a graph: the table of op types, inputs, outputs and the batch.
+
+A graph input of rank 4 that is read by nothing but ``Transpose(0, 3, 1, 2)`` is an image in
+(N, H, W, C) order; it becomes an input in (N, C, H, W) order, as every session takes images, and
+the transposes vanish (their names remain, as blobs of the input). Outputs keep the file's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from zqcnn_xp.errors import FormatError, GraphError, ShapeError
+from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.onnx import (
+    activations,
+    arithmetic,
+    conv,
+    dense,
+    functions,
+    normalization,
+    pool,
+    regions,
+    resize,
+    shapes,
+)
+from zqcnn_xp.formats.onnx.builder import Builder
+from zqcnn_xp.formats.onnx.call import Call
+from zqcnn_xp.formats.onnx.fold import FOLDS, constant, fold, shape_of
+from zqcnn_xp.formats.onnx.inputs import graph_input, transposed
+from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord
+from zqcnn_xp.formats.onnx.values import Const, Value, probe_shapes
+from zqcnn_xp.graph import Graph, GraphInput
+
+__all__ = ["LOWERINGS", "lower"]
+
+Lowering = Callable[[Call], None]
+
+LOWERINGS: Mapping[str, Lowering] = {
+    "Constant": constant,
+    "Shape": shape_of,
+    "Upsample": resize.upsample,
+    "Resize": resize.resize,
+    **activations.LOWERINGS,
+    **arithmetic.LOWERINGS,
+    **conv.LOWERINGS,
+    **dense.LOWERINGS,
+    **functions.LOWERINGS,
+    **normalization.LOWERINGS,
+    **pool.LOWERINGS,
+    **regions.LOWERINGS,
+    **shapes.LOWERINGS,
+}
+"""Lowering function of each op type; `FOLDS` are used where all inputs are constant."""
+
+
+def lower(model: ModelRecord, limits: Limits) -> Graph:
+    """Build the graph.
+
+    Raises
+    ------
+    FormatError
+        Naming the node, its op type and what is not covered.
+    """
+    _check_counts(model, limits)
+    inputs = tuple(graph_input(model, port) for port in model.inputs)
+    images = {port.name for port in model.inputs if transposed(model, port)}
+    free = any(size is None for source in inputs for size in source.shape)
+    builder = Builder(model, limits, probes=2 if free else 1)
+    blobs = _start(builder, model, inputs)
+    for node in model.nodes:
+        if images.intersection(node.inputs):
+            # One of the transposes that vanish: its result is the input itself.
+            _define(builder, node)
+            builder.operands[node.outputs[0]] = builder.operands[node.inputs[0]]
+            blobs[node.outputs[0]] = node.inputs[0]
+        elif node.index not in builder.done:
+            _lower_node(builder, node)
+    outputs = tuple(_output(builder, port.name, blobs) for port in model.outputs)
+    made = {value for node in builder.nodes for value in node.outputs}
+    blobs.update({name: name for name in builder.operands if name in made})
+    graph = Graph(inputs, tuple(builder.nodes), outputs, blobs, model.name)
+    try:
+        return _free_batch(graph.validate())
+    except GraphError as error:
+        raise FormatError(model.file, "", str(error), "a well-formed graph") from error
+
+
+def _check_counts(model: ModelRecord, limits: Limits) -> None:
+    for what, count, bound, name in (
+        ("nodes", len(model.nodes), limits.max_layers, "max_layers"),
+        ("initializers", len(model.tensors), limits.max_tensors, "max_tensors"),
+    ):
+        if count > bound:
+            expected = f"at most {bound:,} (Limits.{name})"
+            raise FormatError(model.file, "", f"{count:,} {what}", expected)
+    if not model.inputs or not model.outputs:
+        raise FormatError(model.file, "", "a graph without inputs or outputs", "both")
+    names = [port.name for port in model.inputs]
+    if "" in names or len(set(names)) != len(names):
+        raise FormatError(model.file, "", f"inputs {names}", "different names")
+
+
+def _start(builder: Builder, model: ModelRecord, inputs: tuple[GraphInput, ...]) -> dict[str, str]:
+    for name, tensor in model.tensors.items():
+        builder.operands[name] = builder.constant(tensor)
+    for source in inputs:
+        value = Value(source.name, probe_shapes(source.shape, builder.probes))
+        if source.name in builder.operands:
+            raise FormatError(model.file, f"input {source.name!r}", "a second one", "one")
+        builder.operands[source.name] = value
+        if any(max(shape, default=0) > builder.limits.max_elements for shape in value.shapes):
+            found, expected = f"shape {source.shape}", "sizes within Limits.max_elements"
+            raise FormatError(model.file, f"input {source.name!r}", found, expected)
+    return {source.name: source.name for source in inputs}
+
+
+def _define(builder: Builder, node: NodeRecord) -> None:
+    """Check that every output has a name of its own."""
+    if not node.outputs or not node.outputs[0]:
+        raise FormatError(builder.file, node.label, "no output", "at least one, with a name")
+    for name in node.outputs:
+        if name and name in builder.defined:
+            found = f"output {name!r}, which is already there"
+            raise FormatError(builder.file, node.label, found, "a new name")
+        builder.defined.add(name)
+
+
+def _lower_node(builder: Builder, node: NodeRecord) -> None:
+    _define(builder, node)
+    for name in node.inputs:
+        if name and name not in builder.operands:
+            found = f"input {name!r}, which nothing before it computes"
+            raise FormatError(builder.file, node.label, found, "nodes in order of execution")
+    call = Call(builder, node)
+    lowering = LOWERINGS.get(node.op_type) if not node.domain else None
+    known = [builder.operands[name] for name in node.inputs if name]
+    if known and all(isinstance(operand, Const) for operand in known) and not node.domain:
+        folding = FOLDS.get(node.op_type)
+        if folding is not None:
+            fold(call, folding)
+            call.finish()
+            return
+    if lowering is None:
+        kind = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        expected = "one of " + ", ".join(sorted(LOWERINGS))
+        raise call.error(f"op type {kind!r}", expected)
+    lowering(call)
+    call.finish()
+
+
+def _output(builder: Builder, name: str, blobs: Mapping[str, str]) -> str:
+    operand = builder.operands.get(name)
+    if not isinstance(operand, Value):
+        found = "a constant" if operand is not None else "a name that nothing computes"
+        raise FormatError(builder.file, f"output {name!r}", found, "a computed value")
+    return blobs.get(name, operand.name)
+
+
+def _free_batch(graph: Graph) -> Graph:
+    """Lift a batch fixed at 1 where a batch of n surely gives what n runs would give."""
+    fixed = [source.shape[:1] == (1,) for source in graph.inputs]
+    nominal = {s.name: tuple(size or 1 for size in s.shape) for s in graph.inputs}
+    whole = all(None not in source.shape for source in graph.inputs)
+    if not (whole and all(fixed)) or any(node.op.mixes_batch for node in graph.nodes):
+        return graph
+    freed = tuple(replace(s, shape=(None, *s.shape[1:])) for s in graph.inputs)
+    wider = replace(graph, inputs=freed)
+    try:
+        one = graph.shapes(nominal)
+        two = wider.shapes({name: (2, *shape[1:]) for name, shape in nominal.items()})
+    except ShapeError:
+        return graph
+    kept = all(two[v] == (2, *shape[1:]) and shape[:1] == (1,) for v, shape in one.items())
+    return wider if kept else graph

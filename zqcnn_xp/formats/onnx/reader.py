@@ -1,0 +1,84 @@
+"""The reader object that format discovery finds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.source import ModelSource, read_source
+from zqcnn_xp.graph import Graph
+
+__all__ = ["OnnxReader"]
+
+# Field 1 (ir_version) as a varint below 128, then field 2, 3, 4 or 5 (producer, domain, version),
+# 6 (documentation), 7 (the graph) or 8 (operator sets).
+_FIRST, _SECOND = 0x08, frozenset((0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42))
+
+
+class OnnxReader:
+    """Reads ONNX models."""
+
+    name = "onnx"
+
+    def sniff(self, model_head: bytes, filename: str | None) -> bool:
+        """Tell whether this is an ONNX file, by its name or its first three bytes."""
+        if filename is not None and filename.lower().endswith(".onnx"):
+            return True
+        head = model_head[:3]
+        return len(head) == 3 and head[0] == _FIRST and 0 < head[1] < 64 and head[2] in _SECOND
+
+    def read(
+        self,
+        model: ModelSource,
+        weights: ModelSource | None = None,
+        *,
+        limits: Limits | None = None,
+        **options: Any,
+    ) -> Graph:
+        """Read a model.
+
+        Parameters
+        ----------
+        model
+            Path, binary file object or bytes. External data needs a path.
+        weights
+            None: an ONNX file holds its weights.
+        limits
+            Bounds on what the file may ask for.
+        options
+            Those of other formats (``compat``, ``strict``) have no effect: an ONNX file states
+            every rule itself.
+
+        Returns
+        -------
+        Graph
+            With inputs in (N, C, H, W) order and outputs in the file's order.
+
+        Raises
+        ------
+        FormatError
+            Naming the file, the node and its op type, or the tensor.
+        InputError
+            If ``weights`` are given.
+        """
+        # Late, so that listing formats costs nothing.
+        from zqcnn_xp.formats.onnx.external import ExternalData
+        from zqcnn_xp.formats.onnx.lower import lower
+        from zqcnn_xp.formats.onnx.proto import parse
+
+        if weights is not None:
+            msg = "found weights beside an ONNX model, expected none: the model holds its own"
+            raise InputError(msg)
+        limits = limits or Limits()
+        source = read_source(model, limits)
+        is_path = isinstance(model, (str, os.PathLike))
+        folder = Path(os.fspath(model)).parent if is_path else None
+        # Weights may hold anything; arithmetic on them warns of nothing.
+        with np.errstate(all="ignore"):
+            external = ExternalData(source.name, folder)
+            return lower(parse(source.name, source.data, external), limits)
