@@ -161,5 +161,5 @@ class PriorBox(Op):
         variances = np.asarray(self.variances, dtype=np.float32)
         spread = np.broadcast_to(variances, boxes.shape)
         stored = np.stack([boxes.reshape(-1), spread.reshape(-1)], axis=-1)[None, :, None, :]
-        full = np.ascontiguousarray(np.broadcast_to(stored, (n, *stored.shape[1:])))
+        full = np.repeat(stored, n, axis=0)
         return (xp.asarray(full, device=device(feature)),)
