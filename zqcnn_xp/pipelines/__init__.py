@@ -6,12 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zqcnn_xp.pipelines.face_analysis import FaceAnalysis
     from zqcnn_xp.pipelines.faces import Face, Faces
     from zqcnn_xp.pipelines.mtcnn import MTCNN
 
-__all__ = ["MTCNN", "Face", "Faces"]
+__all__ = ["MTCNN", "Face", "FaceAnalysis", "Faces"]
 
-_HOME = {"Face": "faces", "Faces": "faces", "MTCNN": "mtcnn"}
+_HOME = {
+    "Face": "faces",
+    "FaceAnalysis": "face_analysis",
+    "Faces": "faces",
+    "MTCNN": "mtcnn",
+}
 
 
 def __getattr__(name: str) -> Any:
