@@ -69,7 +69,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "a folder, which is made",
     )
     parser.add_argument(
-        "--threads", type=positive_int, default=1, metavar="N", help="images at a time (default: 1)"
+        "--threads", type=positive_int, default=1, metavar="N", help="threads to use (default: 1)"
     )
     parser.add_argument(
         "--max-pixels", type=positive_int, metavar="N", help="largest image (default: 64000000)"
@@ -211,7 +211,8 @@ def detect(args: argparse.Namespace) -> int:
 
         # Pillow has a ceiling of its own; this process decodes for this command alone.
         Image.MAX_IMAGE_PIXELS = max(args.max_pixels, Image.MAX_IMAGE_PIXELS or 0)
-    detector = make_detector(args)
+    # Images are spread over the threads; a single one is cut into parts instead.
+    detector = make_detector(args, threads=args.threads if len(sources) == 1 else 1)
     start = perf_counter()
     outcomes = []
     for outcome in tracked(_all(args, detector, sources), len(sources), "detecting"):

@@ -55,18 +55,27 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
         )
     group.add_argument("--pnet-size", type=positive_int, metavar="N", help="its window (12 or 20)")
     group.add_argument("--pnet-stride", type=positive_int, metavar="N", help="its step (2 or 4)")
+    group.add_argument(
+        "--big-faces", action="store_true", help="look more finely for faces that fill the image"
+    )
+    group.add_argument(
+        "--blur",
+        action="store_const",
+        const="auto",
+        help="blur large images before small faces are looked for",
+    )
 
 
-def make_detector(args: argparse.Namespace) -> MTCNN:
-    """Make the detector that the arguments describe.
+def make_detector(args: argparse.Namespace, threads: int = 1) -> MTCNN:
+    """Make the detector that the arguments describe; ``threads`` work on one image.
 
     Raises
     ------
     InputError
         Some of the three networks are given and others are not, or one has over two files.
     """
-    options: dict[str, Any] = {}
-    for name in ("min_face", "compat", "pnet_size", "pnet_stride"):
+    options: dict[str, Any] = {"big_faces": args.big_faces, "threads": threads}
+    for name in ("min_face", "compat", "pnet_size", "pnet_stride", "blur"):
         value = getattr(args, name)
         if value is not None:
             options[name] = value
