@@ -6,6 +6,8 @@ would expect (`ValueError` for bad values, `RuntimeError` for a missing device, 
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "BackendUnavailable",
     "ConfigError",
@@ -50,6 +52,10 @@ class FormatError(ZqcnnError, ValueError):
         place = f"{file}, {where}" if where else file
         super().__init__(f"{place}: found {found}, expected {expected}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.file, self.where, self.found, self.expected)
+
 
 class GraphError(ZqcnnError, ValueError):
     """A graph is not well formed: an unknown value, a duplicate name, a missing weight."""
@@ -71,7 +77,7 @@ class ConfigError(ZqcnnError, ValueError):
     """A configuration file, environment variable or option has a wrong value."""
 
 
-class BackendUnavailable(ZqcnnError, RuntimeError):
+class BackendUnavailable(ZqcnnError, RuntimeError):  # noqa: N818 - reads as what it is
     """A backend cannot run here.
 
     Parameters
@@ -91,6 +97,10 @@ class BackendUnavailable(ZqcnnError, RuntimeError):
         self.reason = reason
         self.pip = pip
         super().__init__(f"{reason}; install it with: {pip}" if pip else reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.reason, self.pip)
 
 
 class TrailingWeightsWarning(UserWarning):
