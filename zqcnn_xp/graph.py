@@ -83,7 +83,9 @@ class GraphInput:
         )
         if not fits:
             want = tuple("any" if size is None else size for size in self.shape)
-            msg = f"input {self.name!r}: found shape {shape}, expected ({', '.join(map(str, want))})"
+            msg = (
+                f"input {self.name!r}: found shape {shape}, expected ({', '.join(map(str, want))})"
+            )
             raise ShapeError(msg)
 
 
@@ -124,9 +126,16 @@ class Graph:
                     msg = f"{node.label}: found output {value!r}, which is already written"
                     raise GraphError(msg)
                 known.add(value)
-        for value in (*self.outputs, *self.blobs.values()):
+        if not self.outputs:
+            msg = "found no outputs, expected at least one"
+            raise GraphError(msg)
+        for value in self.outputs:
             if value not in known:
                 msg = f"found output {value!r}, which no node writes"
+                raise GraphError(msg)
+        for blob, value in self.blobs.items():
+            if value not in known:
+                msg = f"found blob {blob!r} for value {value!r}, which no node writes"
                 raise GraphError(msg)
         return self
 
@@ -155,8 +164,19 @@ class Graph:
         return (*(source.name for source in self.inputs), *made)
 
     def subgraph(self, outputs: Iterable[str]) -> Graph:
-        """Keep what the given values need; all inputs that the rest reads stay."""
+        """Keep what the given values need, the graph's inputs among it.
+
+        Raises
+        ------
+        GraphError
+            If there is no such value.
+        """
         wanted = tuple(dict.fromkeys(outputs))
+        known = set(self.values)
+        for value in wanted:
+            if value not in known:
+                msg = f"found output {value!r}, expected a value of the graph"
+                raise GraphError(msg)
         needed = set(wanted)
         kept: list[Node] = []
         for node in reversed(self.nodes):
@@ -187,9 +207,12 @@ class Graph:
         for node in self.nodes:
             try:
                 outputs = node.op.infer(*(found[value] for value in node.inputs))
-            except ShapeError as error:
+            except ValueError as error:  # a wrong number of inputs fails to unpack
                 msg = f"{node.label}: {error}"
                 raise ShapeError(msg) from error
+            if len(outputs) != len(node.outputs):
+                msg = f"{node.label}: found {len(node.outputs)} outputs, expected {len(outputs)}"
+                raise ShapeError(msg)
             found.update(zip(node.outputs, outputs, strict=True))
         return found
 
