@@ -22,6 +22,7 @@ def drop_identity(graph: Graph) -> Graph:
         if isinstance(node.op, Identity) and node.outputs[0] not in graph.outputs:
             source[node.outputs[0]] = inputs[0]
         else:
-            nodes.append(replace(node, inputs=inputs))
+            # A node that nothing changed stays the same object.
+            nodes.append(node if inputs == node.inputs else replace(node, inputs=inputs))
     blobs = {blob: source.get(value, value) for blob, value in graph.blobs.items()}
     return replace(graph, nodes=tuple(nodes), blobs=blobs)

@@ -34,7 +34,12 @@ def merge_into_producer(graph: Graph, merge: Callable[[Node, Node], Node | None]
         between = node.inputs[0] if len(node.inputs) == 1 else None
         at = made_at.get(between) if between is not None else None
         merged = None
-        if at is not None and between is not None and readers[between] == 1 and between not in asked:
+        if (
+            at is not None
+            and between is not None
+            and readers[between] == 1
+            and between not in asked
+        ):
             merged = merge(nodes[at], node)
         if merged is not None and at is not None:
             nodes[at] = merged
