@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from array_api_compat import device as device_of
+from array_api_compat import to_device
 
 from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.executable import Executable, Walk
@@ -104,6 +107,11 @@ class Backend:
         """Name, namespace and device."""
         return f"<{type(self).__name__} {self.name} xp={self.xp.__name__} device={self.device}>"
 
+    @cached_property
+    def _home(self) -> Any:
+        # The device that `device` means: None is the library's default, "cuda" is "cuda:0".
+        return device_of(self.xp.empty((0,), device=self.device))
+
     @property
     def threads(self) -> int | None:
         """Threads one call may use, or None where the library decides."""
@@ -138,13 +146,14 @@ class Backend:
             msg = f"found {type(x).__name__}, expected an array (NumPy or any DLPack exporter)"
             raise InputError(msg)
         try:
-            return self.xp.from_dlpack(x)
+            found = self.xp.from_dlpack(x)
         except (RuntimeError, TypeError, ValueError, BufferError, AttributeError):
             # Another device, or an exporter that the library does not take: by way of the host.
             return self.from_numpy(host_array(x))
+        return found if device_of(found) == self._home else to_device(found, self._home)
 
     def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:
-        """Return a native function for this op at these logical shapes, or None for the reference."""
+        """Return a native function for an op at these logical shapes; None takes the reference."""
         return None
 
     def prepare(self, op: Op, weights: Weights) -> dict[str, Array]:
