@@ -42,10 +42,21 @@ class Settings:
 
 @dataclass(frozen=True)
 class Setting:
-    """One resolved value and the source that gave it."""
+    """One resolved value and the source that gave it.
+
+    Parameters
+    ----------
+    value
+        The value.
+    source
+        In words: ``"argument"``, ``"using()"``, a variable's or a file's name, ``"default"``.
+    rank
+        Place of the source in the order of precedence: 0 for an argument up to 4 for a default.
+    """
 
     value: Any
     source: str
+    rank: int
 
 
 # Only the default of this context: sessions hold their backend themselves.
@@ -77,10 +88,14 @@ def using(
     given = Settings(backend, device, strict)
     # A new backend does not inherit the device that was meant for the outer one.
     inherited = outer if backend is None else Settings(strict=outer.strict)
-    merged = Settings(**{
-        f.name: getattr(inherited, f.name) if getattr(given, f.name) is None else getattr(given, f.name)
-        for f in fields(Settings)
-    })
+    merged = Settings(
+        **{
+            f.name: getattr(inherited, f.name)
+            if getattr(given, f.name) is None
+            else getattr(given, f.name)
+            for f in fields(Settings)
+        }
+    )
     token = _context.set(merged)
     try:
         yield merged
@@ -97,29 +112,34 @@ def resolve(name: str, argument: Any = None, default: Any = None) -> Setting:
         If a variable or a file holds a value of the wrong kind.
     """
     if argument is not None:
-        return Setting(argument, "argument")
+        return Setting(argument, "argument", 0)
     held = getattr(_context.get(), name)
     if held is not None:
-        return Setting(held, "using()")
+        return Setting(held, "using()", 1)
     variable = f"ZQCNN_XP_{name.upper()}"
     text = os.environ.get(variable, "")
     if text:
-        return Setting(_parse(name, text, variable), variable)
-    path, table = _file(Path.cwd())
+        return Setting(_parse(name, text, variable), variable, 2)
+    path, table = _file()
     if name in table:
-        return Setting(_parse(name, table[name], str(path)), str(path))
-    return Setting(default, "default")
+        return Setting(_parse(name, table[name], str(path)), str(path), 3)
+    return Setting(default, "default", 4)
 
 
-def _file(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
+def _file() -> tuple[Path | None, Mapping[str, Any]]:
     """Find the nearest configuration, checking its keys."""
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:  # the working directory was removed
+        return None, {}
     for parent in (folder, *folder.parents):
         own = parent / "zqcnn-xp.toml"
-        if own.is_file():
+        if own.exists():
             return own, _checked(own, _load(own))
         project = parent / "pyproject.toml"
-        if project.is_file():
-            table = _load(project).get("tool", {}).get("zqcnn_xp")
+        if project.exists():
+            tool = _load(project).get("tool")
+            table = tool.get("zqcnn_xp") if isinstance(tool, dict) else None
             if table is not None:
                 return project, _checked(project, table)
     return None, {}
@@ -135,7 +155,10 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _checked(path: Path, table: Any) -> Mapping[str, Any]:
     known = [f.name for f in fields(Settings)]
-    unknown = sorted(set(table) - set(known)) if isinstance(table, dict) else ["?"]
+    if not isinstance(table, dict):
+        msg = f"{path}: found tool.zqcnn_xp = {table!r}, expected a table"
+        raise ConfigError(msg)
+    unknown = sorted(set(table) - set(known))
     if unknown:
         msg = f"{path}: found settings {', '.join(unknown)}, expected {', '.join(known)}"
         raise ConfigError(msg)
