@@ -11,7 +11,7 @@ from typing import Any
 
 from zqcnn_xp.backend import Availability, Backend, Choice
 from zqcnn_xp.config import resolve
-from zqcnn_xp.errors import BackendUnavailable, ConfigError, InputError
+from zqcnn_xp.errors import BackendUnavailable, ConfigError, InputError, ZqcnnError
 
 __all__ = ["DeviceReport", "Listed", "device_report", "get_backend", "list_backends"]
 
@@ -71,7 +71,7 @@ def _loaded(points: Iterable[EntryPoint]) -> Iterable[tuple[str, type[Backend]]]
     for point in points:
         try:
             yield point.name, _load(point)
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+        except Exception as error:
             warnings.warn(
                 f"backend plugin {point.name!r} ({point.value}) cannot be loaded: {error}",
                 RuntimeWarning,
@@ -87,7 +87,18 @@ def list_backends() -> list[Listed]:
     >>> [b.availability.ready for b in list_backends() if b.name == "numpy"]
     [True]
     """
-    return [Listed(name, plugin.probe()) for name, plugin in _loaded(_plugins().values())]
+    return [Listed(name, _probed(plugin)) for name, plugin in _loaded(_plugins().values())]
+
+
+def _probed(plugin: type[Backend]) -> Availability:
+    try:
+        return plugin.probe()
+    except Exception as error:
+        return Availability(ready=False, reason=f"its probe failed: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, ZqcnnError) else f"{type(error).__name__}: {error}"
 
 
 def get_backend(
@@ -132,8 +143,11 @@ def get_backend(
     if not isinstance(wanted.value, str):
         msg = f"found a backend of type {type(wanted.value).__name__}, expected a name or a Backend"
         raise InputError(msg)
-    if device is None and wanted.source != "argument":
-        device = resolve("device").value
+    if device is None:
+        # A device counts only where its source is no weaker than the one that named the backend:
+        # the file's "gpu:1" is not meant for the backend of an environment variable.
+        setting = resolve("device") if wanted.rank > 0 else None
+        device = setting.value if setting is not None and setting.rank <= wanted.rank else None
     if wanted.value == "auto":
         refuse = bool(resolve("strict", strict, default=False).value)
         return _auto(wanted.source, device, refuse, options)
@@ -146,31 +160,46 @@ def get_backend(
         raise InputError(msg)
     try:
         plugin = _load(points[wanted.value])
-    except ImportError as error:
-        msg = f"backend {wanted.value!r} cannot be imported: {error}"
+        made = plugin(device=device, **options)
+    except ZqcnnError:
+        raise
+    except Exception as error:
+        if isinstance(error, TypeError) and options:
+            msg = f"backend {wanted.value!r} refused its options {sorted(options)}: {error}"
+            raise InputError(msg) from error
+        msg = f"backend {wanted.value!r} cannot start: {_words(error)}"
         raise BackendUnavailable(msg) from error
-    made = plugin(device=device, **options)
     made.choice = Choice(wanted.source, f"asked for by {wanted.source}")
     return made
 
 
 def _auto(source: str, device: Any, strict: bool, options: dict[str, Any]) -> Backend:
     """Take the best-scored backend that starts."""
-    scored = [(*plugin.auto_score(), name, plugin) for name, plugin in _loaded(_plugins().values())]
-    ranked = sorted((s for s in scored if s[0] > 0), key=lambda s: (-s[0], s[2]))
     failed: list[str] = []
-    for _, reason, name, plugin in ranked:
+    scored: list[tuple[int, str, str, type[Backend]]] = []
+    for name, plugin in _loaded(_plugins().values()):
+        try:
+            score, reason = plugin.auto_score()
+        except Exception as error:
+            failed.append(f"{name}: {_words(error)}")
+            continue
+        if score > 0:
+            scored.append((-score, name, reason, plugin))
+    for _, name, reason, plugin in sorted(scored, key=lambda s: s[:2]):
         try:
             made = plugin(device=device, **options)
-        except (BackendUnavailable, TypeError) as error:
-            failed.append(f"{name}: {error}")
+        except Exception as error:
+            failed.append(f"{name}: {_words(error)}")
             if strict:
-                msg = f"auto would have taken {name} ({reason}), but: {error}"
-                raise BackendUnavailable(msg) from error
+                msg = f"auto would have taken {name} ({reason}), but: {_words(error)}"
+                raise BackendUnavailable(msg, pip=getattr(error, "pip", None)) from error
             continue
         passed = f"; passed over {'; '.join(failed)}" if failed else ""
-        made.choice = Choice("auto" if source == "default" else f"auto ({source})",
-                             f"{reason}{passed}", fallback=bool(failed))
+        made.choice = Choice(
+            "auto" if source == "default" else f"auto ({source})",
+            f"{reason}{passed}",
+            fallback=bool(failed),
+        )
         return made
     msg = f"no backend can run here ({'; '.join(failed) or 'none is installed'})"
     raise BackendUnavailable(msg)
@@ -185,13 +214,16 @@ def device_report(backend: str | Backend | None = None) -> DeviceReport:
     'cpu'
     """
     made = get_backend(backend)
+    choice = made.choice
+    if not choice.reason:  # a Backend that its user constructed
+        choice = Choice(resolve("backend", backend).source, "given as a Backend object")
     return DeviceReport(
         backend=made.name,
-        version=type(made).probe().version or str(getattr(made.xp, "__version__", "")),
+        version=_probed(type(made)).version or str(getattr(made.xp, "__version__", "")),
         device=str(made.device) if made.device is not None else "default",
         dtype="float32",
         threads=made.threads,
-        source=made.choice.source,
-        reason=made.choice.reason,
-        fallback=made.choice.fallback,
+        source=choice.source,
+        reason=choice.reason,
+        fallback=choice.fallback,
     )
