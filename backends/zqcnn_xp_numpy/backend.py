@@ -10,6 +10,7 @@ from zqcnn_xp.backend import Availability, Backend, Kernel
 from zqcnn_xp.errors import BackendUnavailable
 from zqcnn_xp.ops.base import Op, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.threads import cpu_count
 from zqcnn_xp_numpy.conv import pack_matrix
 from zqcnn_xp_numpy.kernels import kernel_for
 
@@ -37,6 +38,11 @@ class NumpyBackend(Backend):
             msg = f"the numpy backend runs on 'cpu' alone, found device {device!r}"
             raise BackendUnavailable(msg)
         super().__init__(np, "cpu")
+
+    @property
+    def threads(self) -> int:
+        """Threads that affinity, the container's quota and ``OMP_NUM_THREADS`` leave."""
+        return cpu_count()
 
     def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
         """Return the array itself."""
