@@ -6,13 +6,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
+import array_api_compat.numpy as host_xp
 import numpy as np
+from array_api_compat import device as device_of
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.buckets import round_up
-from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.errors import GraphError, ShapeError
 from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.base import Array, Shape, Weights
@@ -47,6 +48,7 @@ class Plan:
         self.device_graph, self.host_nodes = _split(graph)
         self.weights: dict[str, Weights] = {n.name: prepare(n) for n in self.device_graph.nodes}
         self._executables: OrderedDict[tuple[Shape, ...], Executable] = OrderedDict()
+        self._admitted: dict[tuple[Shape, ...], int | None] = {}
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
 
@@ -73,27 +75,36 @@ class Plan:
                 self._executables.move_to_end(key)
             return found
 
-    def __call__(self, inputs: Mapping[str, Array], shapes: Mapping[str, Shape]) -> dict[str, Array]:
+    def __call__(
+        self, inputs: Mapping[str, Array], shapes: Mapping[str, Shape]
+    ) -> dict[str, Array]:
         """Compute the outputs from stored inputs of these logical shapes; all in storage layout.
 
         Inputs are NumPy arrays or the backend's; outputs are NumPy where all inputs were, and
         where host ops made them, and the backend's otherwise.
+
+        Raises
+        ------
+        ShapeError
+            If the network does not admit the shapes: an op refuses them, or weights made for
+            another size do not fit.
         """
+        bucket = self._admit(shapes)
         values = dict(inputs)
-        if self.device_graph.inputs:
-            device_inputs = {s.name: inputs[s.name] for s in self.device_graph.inputs}
-            values.update(self._run_device(device_inputs, shapes))
-        if self.host_nodes:
-            self._run_host(values)
+        if self.device_graph.nodes:
+            names = [source.name for source in self.device_graph.inputs]
+            given = {name: inputs[name] for name in names}
+            values.update(self._run_device(given, {name: shapes[name] for name in names}, bucket))
+        for node in self.host_nodes:
+            self.run_host_node(node, values)
         return {value: values[value] for value in self.graph.outputs}
 
     def _run_device(
-        self, inputs: dict[str, Array], shapes: Mapping[str, Shape]
+        self, inputs: dict[str, Array], shapes: Mapping[str, Shape], wanted: int | None
     ) -> dict[str, Array]:
         # Arrays from the host are padded, and cropped again, on the host: a backend that
         # compiles would compile these little steps for every count.
         on_host = all(isinstance(x, np.ndarray) for x in inputs.values())
-        wanted = self._batch_bucket(shapes)
         count = next(iter(inputs.values())).shape[0] if wanted is not None else 0
         if wanted is not None:
             inputs = {name: self._padded(x, wanted) for name, x in inputs.items()}
@@ -111,38 +122,57 @@ class Plan:
 
     def _padded(self, x: Array, count: int) -> Array:
         """Add samples of zeros."""
-        xp = np if isinstance(x, np.ndarray) else self.backend.xp
-        rest = xp.zeros((count - x.shape[0], *x.shape[1:]), dtype=x.dtype)
+        xp = host_xp if isinstance(x, np.ndarray) else self.backend.xp
+        rest = xp.zeros((count - x.shape[0], *x.shape[1:]), dtype=x.dtype, device=device_of(x))
         return xp.concat([x, rest], axis=0)
+
+    def _admit(self, shapes: Mapping[str, Shape]) -> int | None:
+        """Check shapes that are met for the first time; return the batch to round up to."""
+        key = tuple(shapes[source.name] for source in self.graph.inputs)
+        with self._lock:
+            if key in self._admitted:
+                return self._admitted[key]
+        try:
+            self.graph.check_weights(shapes)
+        except GraphError as error:
+            # The graph held for the size it was made for, so the input is what is wrong.
+            raise ShapeError(str(error)) from error
+        found = self._batch_bucket({s.name: shapes[s.name] for s in self.device_graph.inputs})
+        with self._lock:
+            if len(self._admitted) >= MOST_SHAPES:
+                self._admitted.clear()
+            self._admitted[key] = found
+        return found
 
     def _batch_bucket(self, shapes: Mapping[str, Shape]) -> int | None:
         """Return the batch to round up to, or None where the exact one has to be run.
 
         Rounding is legal only if every value keeps samples apart along its first axis.
         """
-        if not self.backend.jits:
+        counts = {shape[:1] for shape in shapes.values()}
+        if not self.backend.jits or len(counts) != 1 or () in counts:
             return None
-        counts = {shape[0] for shape in shapes.values() if shape}
-        if len(counts) != 1:
-            return None
-        (count,) = counts
-        wanted = round_up(count) if count else 0
+        ((count,),) = counts
+        wanted = round_up(count)
         if wanted == count or any(node.op.mixes_batch for node in self.device_graph.nodes):
             return None
+        exact = self.device_graph.shapes(shapes)
         try:
-            found = self.device_graph.shapes({n: (wanted, *s[1:]) for n, s in shapes.items()})
+            rounded = self.device_graph.shapes({n: (wanted, *s[1:]) for n, s in shapes.items()})
         except ShapeError:
             return None
-        return wanted if all(s and s[0] == wanted for s in found.values()) else None
+        # The first axis, and no other, has to follow the batch in every value.
+        apart = all(s[:1] == (count,) and rounded[n] == (wanted, *s[1:]) for n, s in exact.items())
+        return wanted if apart else None
 
-    def _run_host(self, values: dict[str, Array]) -> None:
-        for node in self.host_nodes:
-            xs = []
-            for value in node.inputs:
-                x = values[value]
-                xs.append(x if isinstance(x, np.ndarray) else self.backend.to_numpy(x))
-            outputs = node.op.forward(np, node.weights, *xs)
-            values.update(zip(node.outputs, outputs, strict=True))
+    def run_host_node(self, node: Node, values: dict[str, Array]) -> None:
+        """Compute one host node in NumPy and add its outputs to ``values``."""
+        xs = [
+            x if isinstance(x, np.ndarray) else self.backend.to_numpy(x)
+            for x in (values[value] for value in node.inputs)
+        ]
+        outputs = node.op.forward(host_xp, node.weights, *xs)
+        values.update(zip(node.outputs, outputs, strict=True))
 
 
 def _split(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
@@ -158,7 +188,9 @@ def _split(graph: Graph) -> tuple[Graph, tuple[Node, ...]]:
             device.append(node)
     if not host:
         return graph, ()
+    made = {value for node in device for value in node.outputs}
     needed = [v for node in host for v in node.inputs] + list(graph.outputs)
-    outputs = tuple(dict.fromkeys(v for v in needed if v not in on_host))
-    cut: Any = replace(graph, nodes=tuple(device), outputs=outputs, blobs={})
+    # The graph's inputs are at hand on the host: they need not travel.
+    outputs = tuple(dict.fromkeys(v for v in needed if v in made))
+    cut = replace(graph, nodes=tuple(device), outputs=outputs, blobs={})
     return cut.subgraph(outputs), tuple(host)

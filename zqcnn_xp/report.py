@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.errors import ShapeError
-from zqcnn_xp.graph import Graph
+from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.layout import to_storage
 from zqcnn_xp.ops.base import Shape
 
@@ -183,46 +183,43 @@ def _peak(graph: Graph, shapes: Mapping[str, Shape]) -> int:
 
 def trace(session: Session, x: Any) -> Trace:
     """Run a session's plan layer by layer, timing each after a warm-up."""
-    graph = session.graph
-    plan = session.plan(graph.outputs)
+    plan = session.plan(session.graph.outputs)
     backend = session.backend
-    first = plan.graph.inputs[0].name
-    values = {first: to_storage(backend.xp, backend.from_array(x))}
-    shapes = plan.graph.shapes({first: tuple(int(size) for size in x.shape)})
+    given = session.given(x, plan.graph)
+    shapes = plan.graph.shapes({n: tuple(int(size) for size in a.shape) for n, a in given.items()})
+    values: dict[str, Any] = {
+        name: to_storage(backend.xp, backend.from_array(array)) for name, array in given.items()
+    }
     rows = []
     for node in plan.device_graph.nodes:
-        part = _single(plan.device_graph, node.name, shapes)
-        run = backend.compile(
-            part, {s.name: shapes[s.name] for s in part.inputs}, {node.name: plan.weights[node.name]}
-        )
         inputs = {value: values[value] for value in node.inputs}
+        part = _single(node, shapes)
+        run = backend.compile(
+            part,
+            {source.name: shapes[source.name] for source in part.inputs},
+            {node.name: plan.weights[node.name]},
+        )
         backend.synchronize(*run(inputs).values())
         start = perf_counter()
         outputs = run(inputs)
         backend.synchronize(*outputs.values())
         seconds = perf_counter() - start
         values.update(outputs)
-        rows.append(_row(node.name, node.op, shapes, node, seconds))
+        rows.append(_row(node, shapes, seconds))
     for node in plan.host_nodes:
-        import numpy as np
-
+        plan.run_host_node(node, values)
         start = perf_counter()
-        outputs = node.op.forward(np, node.weights, *(backend.to_numpy(values[v]) for v in node.inputs))
-        seconds = perf_counter() - start
-        values.update(zip(node.outputs, outputs, strict=True))
-        rows.append(_row(node.name, node.op, shapes, node, seconds))
+        plan.run_host_node(node, values)
+        rows.append(_row(node, shapes, perf_counter() - start))
     return Trace(backend.name, tuple(rows))
 
 
-def _row(name: str, op: Any, shapes: Mapping[str, Shape], node: Any, seconds: float) -> TraceRow:
-    cost = op.muladds(*(shapes[v] for v in node.inputs))
-    return TraceRow(name, type(op).__name__, shapes[node.outputs[0]], seconds, cost)
+def _row(node: Node, shapes: Mapping[str, Shape], seconds: float) -> TraceRow:
+    cost = node.op.muladds(*(shapes[v] for v in node.inputs))
+    return TraceRow(node.name, type(node.op).__name__, shapes[node.outputs[0]], seconds, cost)
 
 
-def _single(graph: Graph, name: str, shapes: Mapping[str, Shape]) -> Graph:
+def _single(node: Node, shapes: Mapping[str, Shape]) -> Graph:
     """Return the graph of one node alone."""
-    from zqcnn_xp.graph import GraphInput
-
-    node = next(n for n in graph.nodes if n.name == name)
     inputs = tuple(GraphInput(v, shapes[v]) for v in dict.fromkeys(node.inputs))
     return Graph(inputs, (node,), node.outputs)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from zqcnn_xp.backend import Backend, host_array
 from zqcnn_xp.errors import InputError
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "load"]
 
+# Sets of outputs kept per session; each may hold folded weights of its own.
+MOST_PLANS = 32
+
 
 def load(
     model: Any,
@@ -36,7 +42,7 @@ def load(
     format: str | None = None,
     limits: Limits | None = None,
 ) -> Session:
-    """Read a model file and make it ready to run.
+    r"""Read a model file and make it ready to run.
 
     Parameters
     ----------
@@ -64,7 +70,7 @@ def load(
 
     Examples
     --------
-    >>> text = b"Input name=data C=1\\nReLU name=act bottom=data top=out"
+    >>> text = b"Input name=data C=1\nReLU name=act bottom=data top=out"
     >>> session = load(text, b"", backend="numpy")
     >>> session(np.float32([[[[-1, 2]]]]))["out"]
     array([[[[0., 2.]]]], dtype=float32)
@@ -79,8 +85,8 @@ def load(
 class Session:
     """Run one network on one backend.
 
-    Safe to call from several threads. Weights are put on the device once; each new set of
-    input shapes is compiled once.
+    Safe to call from several threads. Weights are put on the device once, those that folding
+    changes once for each set of outputs; each new set of input shapes is compiled once.
 
     Parameters
     ----------
@@ -99,9 +105,9 @@ class Session:
         self.graph = graph.validate()
         self.backend = get_backend(backend)
         self.fold = fold
-        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._plans: OrderedDict[tuple[str, ...], Plan] = OrderedDict()
         self._prepared: dict[str, dict[str, Array]] = {}
-        self._own_nodes = frozenset(graph.nodes)
+        self._own_nodes = {node.name: node for node in graph.nodes}
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -122,9 +128,7 @@ class Session:
         """Names that ``outputs`` accepts."""
         return tuple(dict.fromkeys([*self.graph.blobs, *self.graph.values]))
 
-    def __call__(
-        self, x: Any, outputs: str | Iterable[str] | None = None
-    ) -> dict[str, Any]:
+    def __call__(self, x: Any, outputs: str | Iterable[str] | None = None) -> dict[str, Any]:
         """Run the network.
 
         Parameters
@@ -148,39 +152,74 @@ class Session:
         GraphError
             If there is no such blob.
         """
-        names = self._names(outputs)
-        plan = self.plan(tuple(self.graph.value(name) for name in names))
-        given = self._given(x, plan.graph)
-        sample = next(iter(given.values()))
-        xp = self.backend.xp
+        values = self._values(outputs)
+        plan = self.plan(tuple(values.values()))
+        given = self.given(x, plan.graph)
         shapes = {name: tuple(int(size) for size in array.shape) for name, array in given.items()}
-        for source in plan.graph.inputs:
-            source.check(shapes[source.name])
-        stored = {
-            name: to_storage(np, array)
-            if isinstance(array, np.ndarray)
-            else to_storage(xp, self.backend.from_array(array))
-            for name, array in given.items()
-        }
+        stored = {name: self._stored(array) for name, array in given.items()}
         results = plan(stored, shapes)
-        return {name: self._out(results[self.graph.value(name)], sample) for name in names}
+        sample = next(iter(given.values()), None)
+        return {name: self._out(results[value], sample) for name, value in values.items()}
 
     def plan(self, values: tuple[str, ...]) -> Plan:
         """Return the plan that computes these values, made on first use."""
+        key = tuple(dict.fromkeys(values))
         with self._lock:
-            if values not in self._plans:
-                graph = self.graph.subgraph(values)
-                self._plans[values] = Plan(
-                    optimize(graph) if self.fold else graph, self.backend, self._prepare
-                )
-            return self._plans[values]
+            found = self._plans.get(key)
+            if found is None:
+                graph = self.graph.subgraph(key)
+                found = Plan(optimize(graph) if self.fold else graph, self.backend, self._prepare)
+                self._plans[key] = found
+                while len(self._plans) > MOST_PLANS:
+                    self._plans.popitem(last=False)
+            self._plans.move_to_end(key)
+            return found
+
+    def given(self, x: Any, graph: Graph) -> dict[str, Any]:
+        """Return the caller's arrays by input name, checked, those that ``graph`` reads.
+
+        Raises
+        ------
+        InputError
+            If an input is missing, unknown, or no float32 array.
+        ShapeError
+            If the network does not admit its shape.
+        """
+        wanted = {source.name: source for source in graph.inputs}
+        if not isinstance(x, Mapping):
+            if len(wanted) > 1:
+                msg = f"found one array, expected a dict of arrays for {', '.join(wanted)}"
+                raise InputError(msg)
+            x = dict.fromkeys(wanted, x)
+        known = [source.name for source in self.graph.inputs]
+        for name in x:
+            if name not in known:
+                near = get_close_matches(str(name), known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                msg = f"found input {name!r}, expected {', '.join(known)}{hint}"
+                raise InputError(msg)
+        for name, source in wanted.items():
+            if name not in x:
+                msg = f"found no array for input {name!r}, expected a dict with {', '.join(wanted)}"
+                raise InputError(msg)
+            _check_array(name, x[name])
+            source.check(tuple(int(size) for size in x[name].shape))
+        return {name: x[name] for name in wanted}
 
     def trace(self, x: Any) -> Trace:
-        """Run layer by layer: shape, time and mul-adds of each.
+        r"""Run layer by layer: shape, time and mul-adds of each.
+
+        Every layer runs once unmeasured, then once measured. Layers of the device come first,
+        then those of the host; a layer that folding has merged is part of its producer's row.
+
+        Parameters
+        ----------
+        x
+            As in a call.
 
         Examples
         --------
-        >>> session = load(b"Input name=a C=1\\nReLU name=r bottom=a top=b", b"", backend="numpy")
+        >>> session = load(b"Input name=a C=1\nReLU name=r bottom=a top=b", b"", backend="numpy")
         >>> session.trace(np.ones((1, 1, 2, 2), np.float32)).rows[0].shape
         (1, 1, 2, 2)
         """
@@ -203,40 +242,26 @@ class Session:
     def _repr_html_(self) -> str:
         return self.info()._repr_html_()
 
-    def _names(self, outputs: str | Iterable[str] | None) -> tuple[str, ...]:
+    def _values(self, outputs: str | Iterable[str] | None) -> dict[str, str]:
+        """Return the values behind the requested names."""
         if outputs is None:
-            return self.graph.outputs
+            return {value: value for value in self.graph.outputs}
         names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        if not names:
-            msg = "found an empty list of outputs, expected at least one blob name, or None"
+        if not names or not all(isinstance(name, str) for name in names):
+            msg = f"found outputs {outputs!r}, expected at least one blob name, or None for all"
             raise InputError(msg)
-        return names
+        return {name: self.graph.value(name) for name in names}
 
-    def _given(self, x: Any, graph: Graph) -> dict[str, Any]:
-        """Check the caller's arrays and name them."""
-        wanted = [source.name for source in graph.inputs]
-        if not isinstance(x, Mapping):
-            x = {self.graph.inputs[0].name: x} if len(self.graph.inputs) == 1 else {"?": x}
-        missing = [name for name in wanted if name not in x]
-        if missing:
-            msg = f"found inputs {sorted(x)}, expected a dict with {', '.join(wanted)}"
-            raise InputError(msg)
-        for name in wanted:
-            dtype = getattr(x[name], "dtype", None)
-            if dtype is None or not hasattr(x[name], "shape"):
-                msg = f"input {name!r}: found {type(x[name]).__name__}, expected a float32 array"
-                raise InputError(msg)
-            if str(dtype).rpartition(".")[2] != "float32":
-                msg = f"input {name!r}: found dtype {dtype}, expected float32"
-                raise InputError(msg)
-            if len(x[name].shape) != len(graph.inputs[wanted.index(name)].shape):
-                graph.inputs[wanted.index(name)].check(tuple(x[name].shape))
-        return {name: x[name] for name in wanted}
+    def _stored(self, array: Any) -> Array:
+        # What is NumPy stays so for now: the plan may have to pad it before it travels.
+        if isinstance(array, np.ndarray):
+            return to_storage(np, array)
+        return to_storage(self.backend.xp, self.backend.from_array(array))
 
     def _prepare(self, node: Node) -> dict[str, Array]:
-        # Plans share what is on the device for nodes that no pass has changed: those of the
-        # graph itself, which lives as long as the session, so that an id names one node.
-        if node not in self._own_nodes:
+        # Plans share what is on the device for nodes whose op and weights no pass has changed.
+        own = self._own_nodes.get(node.name)
+        if own is None or own.op is not node.op or own.weights is not node.weights:
             return self.backend.prepare(node.op, node.weights)
         if node.name not in self._prepared:
             self._prepared[node.name] = self.backend.prepare(node.op, node.weights)
@@ -245,16 +270,34 @@ class Session:
     def _out(self, y: Any, sample: Any) -> Any:
         """Turn a stored result into a logical array of the caller's type."""
         y = to_logical(np if isinstance(y, np.ndarray) else self.backend.xp, y)
-        if isinstance(sample, np.ndarray):
+        if sample is None or isinstance(sample, np.ndarray):
             return self.backend.to_numpy(y)
         if type(y) is type(sample):
             return y
-        from array_api_compat import array_namespace
-
         xp = array_namespace(sample)
-        if not isinstance(y, np.ndarray):
-            try:
-                return xp.from_dlpack(y)
-            except (RuntimeError, TypeError, ValueError, BufferError, AttributeError):
-                y = host_array(y)
-        return xp.asarray(np.ascontiguousarray(y))
+        try:
+            return xp.from_dlpack(y)
+        except (RuntimeError, TypeError, ValueError, BufferError, AttributeError):
+            # Another device, or memory that the caller's library does not take: by a copy.
+            return xp.asarray(np.ascontiguousarray(host_array(y)))
+
+
+def _check_array(name: str, x: Any) -> None:
+    """Refuse what is no float32 array of a library whose arrays can be given back."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None or not hasattr(x, "shape"):
+        msg = f"input {name!r}: found {type(x).__name__}, expected a float32 array"
+        raise InputError(msg)
+    if str(dtype).rpartition(".")[2] != "float32":
+        msg = f"input {name!r}: found dtype {dtype}, expected float32; convert the array first"
+        raise InputError(msg)
+    if isinstance(x, np.ndarray):
+        return
+    try:
+        array_namespace(x)
+    except TypeError as error:
+        msg = (
+            f"input {name!r}: found {type(x).__module__}.{type(x).__name__}, expected an array "
+            "of NumPy or of a library of the Array API; convert it to NumPy"
+        )
+        raise InputError(msg) from error
