@@ -20,10 +20,13 @@ class Emitter:
     ----------
     opset
         Version of the operator set.
+    fixed
+        All input sizes are known, so what depends on them may be written as constants.
     """
 
-    def __init__(self, opset: int) -> None:
+    def __init__(self, opset: int, *, fixed: bool = False) -> None:
         self.opset = opset
+        self.fixed = fixed
         self._nodes: list[Any] = []
         self._constants: dict[str, Any] = {}
         self._inputs: list[Any] = []

@@ -14,6 +14,7 @@ import numpy as np
 from zqcnn_xp.errors import GraphError
 from zqcnn_xp.formats.onnx.emit import Emitter
 from zqcnn_xp.graph import Graph, Node
+from zqcnn_xp.layout import storage_shape, to_logical
 from zqcnn_xp.ops.activation import Activation
 from zqcnn_xp.ops.base import Op, Shape
 from zqcnn_xp.ops.batchnorm import BatchNorm
@@ -23,12 +24,15 @@ from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.flatten import Flatten
 from zqcnn_xp.ops.identity import Identity
+from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.pool2d import Pool2D
 from zqcnn_xp.ops.prelu import PReLU
+from zqcnn_xp.ops.prior_box import PriorBox
 from zqcnn_xp.ops.reshape import Reshape
 from zqcnn_xp.ops.scale import Scale
 from zqcnn_xp.ops.softmax import Softmax
 from zqcnn_xp.ops.transpose import Transpose
+from zqcnn_xp.ops.upsample import Upsample
 from zqcnn_xp.ops.window import Pads
 
 __all__ = ["to_onnx"]
@@ -58,7 +62,7 @@ def to_onnx(graph: Graph, shapes: Mapping[str, Shape] | None = None) -> bytes:
     """
     wanted = dict(shapes or graph.nominal_shapes or _some_sizes(graph))
     found = graph.shapes(wanted)
-    emit = Emitter(OPSET)
+    emit = Emitter(OPSET, fixed=shapes is not None)
     for source in graph.inputs:
         fixed: tuple[int | None, ...] = source.shape if shapes is None else found[source.name]
         emit.input(source.name, fixed)
@@ -84,21 +88,23 @@ def _refused(node: Node, reason: str) -> GraphError:
     return GraphError(f"{node.label}: {reason}; {node.op}")
 
 
-def _window(node: Node, pads: Pads) -> dict[str, Any]:
+def _window(pads: Pads) -> dict[str, Any]:
     if pads == "same_upper":
         return {"auto_pad": "SAME_UPPER"}
     top, bottom, left, right = pads
     return {"pads": [top, left, bottom, right]}
 
 
-def _activated(emit: Emitter, node: Node, activation: Op | None, rank: int) -> str:
-    """Return the value that a product writes, adding the activation behind it where it has one."""
+def _product(
+    emit: Emitter, node: Node, kind: str, inputs: list[str], rank: int, **attributes: Any
+) -> None:
+    """Emit a product, then the activation of the node's op behind it where there is one."""
     (out,) = node.outputs
-    if activation is None:
-        return out
-    between = emit.fresh(f"{out}/product")
-    _activation(emit, node, activation, between, out, rank)
-    return between
+    activation: Op | None = getattr(node.op, "activation", None)
+    between = out if activation is None else emit.fresh(f"{out}/product")
+    emit.node(kind, inputs, between, **attributes)
+    if activation is not None:
+        _activation(emit, node, activation, between, out, rank)
 
 
 def _activation(emit: Emitter, node: Node, op: Op, x: str, y: str, rank: int) -> None:
@@ -132,15 +138,17 @@ def _conv(emit: Emitter, node: Node, op: Conv2D, shapes: tuple[Shape, ...]) -> N
     inputs = [node.inputs[0], emit.constant(f"{node.name}/weight", weight)]
     if op.bias:
         inputs.append(emit.constant(f"{node.name}/bias", node.weights["bias"]))
-    emit.node(
+    _product(
+        emit,
+        node,
         "Conv",
         inputs,
-        _activated(emit, node, op.activation, 4),
+        4,
         kernel_shape=list(op.kernel),
         strides=list(op.stride),
         dilations=list(op.dilation),
         group=op.groups,
-        **_window(node, op.pads),
+        **_window(op.pads),
     )
 
 
@@ -157,7 +165,7 @@ def _pool(emit: Emitter, node: Node, op: Pool2D, shapes: tuple[Shape, ...]) -> N
     if largest and padded and op.pad_value == "zero":
         raise _refused(node, "lets padding compete as zero, which ONNX does not")
     attributes: dict[str, Any] = {"kernel_shape": list(op.kernel), "strides": list(op.stride)}
-    attributes |= _window(node, op.pads)
+    attributes |= _window(op.pads)
     if op.ceil:
         attributes["ceil_mode"] = 1
     if not largest:
@@ -172,23 +180,20 @@ def _pool(emit: Emitter, node: Node, op: Pool2D, shapes: tuple[Shape, ...]) -> N
 def _dense(emit: Emitter, node: Node, op: Dense, shapes: tuple[Shape, ...]) -> None:
     weight = np.asarray(node.weights["weight"])
     rank = len(shapes[0])
-    product = _activated(emit, node, op.activation, rank)
+    name = f"{node.name}/weight"
+    bias = [emit.constant(f"{node.name}/bias", node.weights["bias"])] if op.bias else []
     if rank == 4:
         # The whole map is one window: a convolution that gives (N, O, 1, 1), as the op does.
-        inputs = [
-            node.inputs[0],
-            emit.constant(f"{node.name}/weight", weight.transpose(3, 2, 0, 1)),
-        ]
-        if op.bias:
-            inputs.append(emit.constant(f"{node.name}/bias", node.weights["bias"]))
-        emit.node("Conv", inputs, product, kernel_shape=list(weight.shape[:2]))
+        inputs = [node.inputs[0], emit.constant(name, weight.transpose(3, 2, 0, 1)), *bias]
+        _product(emit, node, "Conv", inputs, rank, kernel_shape=list(weight.shape[:2]))
         return
-    result = emit.fresh(f"{node.name}/matmul") if op.bias else product
-    emit.node("MatMul", [node.inputs[0], emit.constant(f"{node.name}/weight", weight)], result)
-    if op.bias:
-        emit.node(
-            "Add", [result, emit.constant(f"{node.name}/bias", node.weights["bias"])], product
-        )
+    inputs = [node.inputs[0], emit.constant(name, weight)]
+    if not bias:
+        _product(emit, node, "MatMul", inputs, rank)
+        return
+    result = emit.fresh(f"{node.name}/matmul")
+    emit.node("MatMul", inputs, result)
+    _product(emit, node, "Add", [result, *bias], rank)
 
 
 def _batchnorm(emit: Emitter, node: Node, op: BatchNorm, shapes: tuple[Shape, ...]) -> None:
@@ -256,6 +261,57 @@ def _flatten(emit: Emitter, node: Node, op: Flatten, shapes: tuple[Shape, ...]) 
     emit.node("Reshape", [x, emit.constant(f"{node.name}/shape", np.asarray(sizes, np.int64))], y)
 
 
+def _l2_normalize(emit: Emitter, node: Node, op: L2Normalize, shapes: tuple[Shape, ...]) -> None:
+    rank = len(shapes[0])
+    (x,), (y,) = node.inputs, node.outputs
+    axes = list(range(1, rank)) if op.across_spatial else [1]
+    steps = [emit.fresh(f"{node.name}/{step}") for step in ("square", "sum", "eps", "norm", "unit")]
+    square, total, floored, norm, unit = steps
+    emit.node("Mul", [x, x], square)
+    axes_name = emit.constant(f"{node.name}/axes", np.asarray(axes, np.int64))
+    emit.node("ReduceSum", [square, axes_name], total, keepdims=1)
+    emit.node("Add", [total, emit.constant(f"{node.name}/epsilon", np.float32(op.eps))], floored)
+    emit.node("Sqrt", [floored], norm)
+    emit.node("Div", [x, norm], unit)
+    scale = np.reshape(node.weights["scale"], (-1,) + (1,) * (rank - 2))
+    emit.node("Mul", [unit, emit.constant(f"{node.name}/scale", scale)], y)
+
+
+def _prior_box(emit: Emitter, node: Node, op: PriorBox, shapes: tuple[Shape, ...]) -> None:
+    if not emit.fixed:
+        raise _refused(node, "depends on the input's size: write a model of fixed size (shapes=)")
+    stored = [np.zeros(storage_shape(shape), np.float32) for shape in shapes]
+    boxes = to_logical(np, op.forward(np, {}, *stored)[0])
+    name = emit.constant(f"{node.name}/boxes", np.ascontiguousarray(boxes))
+    emit.node("Identity", [name], node.outputs[0])
+
+
+_COORDINATES = {"corner": "asymmetric", "center": "half_pixel", "ends": "align_corners"}
+_NEAREST = {
+    "half_up": "round_prefer_ceil",
+    "half_down": "round_prefer_floor",
+    "floor": "floor",
+    "ceil": "ceil",
+}
+
+
+def _upsample(emit: Emitter, node: Node, op: Upsample, shapes: tuple[Shape, ...]) -> None:
+    attributes: dict[str, Any] = {"mode": "nearest" if op.kind == "nearest" else "linear"}
+    attributes["coordinate_transformation_mode"] = _COORDINATES[op.align]
+    if op.kind == "nearest":
+        attributes["nearest_mode"] = _NEAREST[op.rounding]
+    if op.scale is not None and all(float(factor).is_integer() for factor in op.scale):
+        scales = np.asarray([1.0, 1.0, *op.scale], np.float32)
+        inputs = [node.inputs[0], "", emit.constant(f"{node.name}/scales", scales)]
+    elif op.size is not None:
+        n, c = shapes[0][:2]
+        sizes = np.asarray([n, c, *op.size], np.int64)
+        inputs = [node.inputs[0], "", "", emit.constant(f"{node.name}/sizes", sizes)]
+    else:
+        raise _refused(node, "rounds sizes of a fractional scale as ONNX does not")
+    emit.node("Resize", inputs, node.outputs[0], **attributes)
+
+
 def _plain(name: str, **fixed: Any) -> Write:
     def write(emit: Emitter, node: Node, op: Op, shapes: tuple[Shape, ...]) -> None:
         attributes = {key: getattr(op, field) for key, field in fixed.items()}
@@ -278,10 +334,13 @@ WRITERS: Mapping[type[Op], Write] = {
     Elementwise: _elementwise,
     Flatten: _flatten,
     Identity: _plain("Identity"),
+    L2Normalize: _l2_normalize,
     PReLU: _alone,
     Pool2D: _pool,
+    PriorBox: _prior_box,
     Reshape: _reshape,
     Scale: _scale,
     Softmax: _plain("Softmax", axis="axis"),
     Transpose: _plain("Transpose", perm="perm"),
+    Upsample: _upsample,
 }
