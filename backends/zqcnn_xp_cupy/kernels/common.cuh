@@ -41,7 +41,7 @@ __device__ __forceinline__ void store_pack(float* p, pack_t value) {
 __device__ __forceinline__ float activate(float x, int kind, float slope, float a, float b) {
     switch (kind) {
     case RELU:
-        return x > 0.0f ? x : 0.0f;
+        return x < 0.0f ? 0.0f : x;
     case LEAKY:
         return x > 0.0f ? x : x * a;
     case PRELU:
