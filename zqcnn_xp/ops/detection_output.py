@@ -135,7 +135,8 @@ class DetectionOutput(Op):
         """Run in NumPy, whatever ``xp`` is; the inputs are NumPy arrays."""
         loc, conf, prior = (np.asarray(x) for x in xs)
         n, priors = loc.shape[0], prior.shape[1] // 4
-        offsets = loc.reshape(n, priors, -1, 4)
+        sets = 1 if self.share_location else self.num_classes
+        offsets = loc.reshape(n, priors, sets, 4)
         scores = conf.reshape(n, priors, self.num_classes)
         anchors = prior.reshape(prior.shape[0], priors, 4, 2)
         rows = [np.zeros((0, 7), dtype=np.float32)]
@@ -206,8 +207,10 @@ def _suppress(boxes: Floats, threshold: float, eta: float) -> Rows:
         high = np.minimum(boxes[place, 2:], boxes[place + 1 :, 2:])
         side = np.maximum(high - low, 0)
         shared = side[:, 0] * side[:, 1]
-        union = area[place] + area[place + 1 :] - shared
-        overlap = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+        # Two infinite boxes give NaN, which is within no threshold: the worse one goes.
+        with np.errstate(invalid="ignore", over="ignore"):
+            union = area[place] + area[place + 1 :] - shared
+            overlap = np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
         np.maximum(worst[place + 1 :], overlap, out=worst[place + 1 :])
         place += 1
         if eta < 1 and threshold > 0.5:

@@ -63,7 +63,8 @@ class Reshape(Op):
         """Return the new shape; it has as many elements as the old one."""
         (shape,) = shapes
         first, last = self._replaced(shape)
-        old, sizes = shape[first:last], list(self.dims)
+        sizes, rest = list(self.dims), list(shape[first:last])
+        known = [1 if size == -1 else size for size in sizes]
         for place, size in enumerate(self.dims):
             if size == 0 and not self.allow_zero:
                 if first + place >= len(shape):
@@ -73,13 +74,16 @@ class Reshape(Op):
                     )
                     raise ShapeError(msg)
                 sizes[place] = shape[first + place]
+                # A copied axis cancels, so that a batch of 0 leaves the other sizes known.
+                if place < len(rest):
+                    known[place] = rest[place] = 1
+                else:
+                    known[place] = sizes[place]
         if -1 in sizes:
-            known = prod(size for size in sizes if size != -1)
-            # Nothing can be inferred from an empty input unless the rest is not empty.
-            if known == 0 or prod(old) % known:
+            if prod(known) == 0 or prod(rest) % prod(known):
                 raise ShapeError(self._mismatch(shape))
-            sizes[sizes.index(-1)] = prod(old) // known
-        if prod(sizes) != prod(old):
+            sizes[sizes.index(-1)] = prod(rest) // prod(known)
+        if prod(sizes) != prod(shape[first:last]):
             raise ShapeError(self._mismatch(shape))
         return ((*shape[:first], *sizes, *shape[last:]),)
 

@@ -179,7 +179,11 @@ def _run(
     before = [array.copy() for array in kept]
     with _namespace(name) as (xp, call):
         put = {key: xp.asarray(w) for key, w in held.items()}
-        outputs = call(op, put, *[xp.asarray(x) for x in stored])
+        arrays = [xp.asarray(x) for x in stored]
+        outputs = call(op, put, *arrays)
+        kinds = {type(x).__name__ for x in arrays}
+        for y in outputs:
+            _demand(type(y).__name__ in kinds, op, f"an output of type {type(y).__name__}", kinds)
         found = tuple(to_logical(np, np.asarray(y)) for y in outputs)
     for array, old in zip(kept, before, strict=True):
         _demand(np.array_equal(array, old, equal_nan=True), op, "a changed input", "it untouched")
