@@ -36,7 +36,8 @@ def areas(boxes: Floats) -> Floats:
     [12.0, 0.0]
     """
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return sides[:, 0] * sides[:, 1]
+    area: Floats = np.multiply(sides[:, 0], sides[:, 1])
+    return area
 
 
 def overlaps(

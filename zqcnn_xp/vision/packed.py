@@ -20,6 +20,8 @@ _LANES = np.uint32(0x00FF00FF)
 _HALF = np.uint32(0x00020002)
 _EIGHT = np.uint32(8)
 _TWO = np.uint32(2)
+# Pixels halved at a time: temporaries stay in the cache, and small beside a huge image.
+_STRIP = 1 << 16
 
 
 def pack(image: NDArray[np.uint8], *, reverse: bool = False, transpose: bool = False) -> Words:
@@ -86,12 +88,21 @@ def halve(words: Words) -> Words:
     >>> unpack(halve(pack(image))).tolist()
     [[[2, 2, 191]]]
     """
+    height, width = words.shape
+    out = np.empty(((height + 1) // 2, (width + 1) // 2), np.uint32)
+    step = max(1, _STRIP // max(width, 1))
+    for begin in range(0, out.shape[0], step):
+        _halve_rows(words[2 * begin : 2 * (begin + step)], out[begin : begin + step])
+    return out
+
+
+def _halve_rows(words: Words, out: Words) -> None:
     even, odd = words[0::2], words[1::2]
     if odd.shape[0] < even.shape[0]:
         odd = np.concatenate([odd, even[-1:]])
     low = (even & _LANES) + (odd & _LANES)
     high = ((even >> _EIGHT) & _LANES) + ((odd >> _EIGHT) & _LANES)
-    return _mean(_pairs(low)) | (_mean(_pairs(high)) << _EIGHT)
+    np.bitwise_or(_mean(_pairs(low)), _mean(_pairs(high)) << _EIGHT, out=out)
 
 
 def _pairs(lanes: Words) -> Words:

@@ -1,0 +1,208 @@
+"""The stages, each over all images of a call at once.
+
+R, O and L networks see the crops of all images in common batches; every function takes and
+returns one `Candidates` an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zqcnn_xp.pipelines.mtcnn.candidates import Candidates, moved, rounded, squared, suppressed
+from zqcnn_xp.pipelines.mtcnn.networks import Answer, Network
+from zqcnn_xp.pipelines.mtcnn.options import Options
+from zqcnn_xp.pipelines.mtcnn.proposals import boxes_of, find_cells, keep_cells
+from zqcnn_xp.pipelines.mtcnn.source import Source
+from zqcnn_xp.vision.boxes import round_half_away
+
+__all__ = ["landmark_stage", "output_stage", "propose", "refine_stage"]
+
+# Pixels of crops that go through a network at once: activations stay below some 100 MB.
+_BATCH_PIXELS = 1 << 18
+
+
+def propose(
+    network: Network, sources: Sequence[Source], options: Options, *, alike: bool
+) -> list[Candidates]:
+    """Run the P network over every level of every image, in threads if asked for."""
+    tasks = [(i, scale) for i, source in enumerate(sources) for scale in source.scales()]
+
+    def one(task: tuple[int, np.floating]) -> Candidates:
+        return _one_level(network, sources[task[0]], task[1], options, alike)
+
+    levels = _mapped(one, tasks, options.threads)
+    out = []
+    for i in range(len(sources)):
+        parts = [part for (image, _), part in zip(tasks, levels, strict=True) if image == i]
+        found = suppressed(Candidates.join([p for p in parts if len(p)], options), 0, options)
+        found = moved(found, options)
+        out.append(replace(found, boxes=squared(found.boxes, options), offsets=None))
+    return out
+
+
+def _mapped(
+    one: Callable[[Any], Candidates], tasks: Sequence[Any], threads: int
+) -> list[Candidates]:
+    if threads == 1 or len(tasks) < 2:
+        return [one(task) for task in tasks]
+    with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
+        return list(pool.map(one, tasks))
+
+
+def _one_level(
+    network: Network, source: Source, scale: np.floating, options: Options, alike: bool
+) -> Candidates:
+    level = source.level(scale)
+    cells = find_cells(network, level, options, alike=alike)
+    height, width = level.height, level.width
+    if source.transposed:
+        cells, height, width = cells.turned(), width, height
+    cells = cells.pick(keep_cells(cells, height, width, options))
+    # The level's sides are rounded up, so its scale differs a little along x and y.
+    if options.exact:
+        ratio = np.array([source.width / width, source.height / height] * 2)
+        boxes: NDArray[np.floating] = boxes_of(cells, options) * ratio
+    else:
+        ratio32 = [np.float32(source.width) / np.float32(width)]
+        ratio32.append(np.float32(source.height) / np.float32(height))
+        boxes = round_half_away(boxes_of(cells, options) * np.array(ratio32 * 2, np.float32))
+    return Candidates(boxes, cells.score, cells.offsets)
+
+
+def _large_enough(found: Candidates, options: Options) -> Candidates:
+    sides = found.boxes[:, 2:] - found.boxes[:, :2]
+    large = (sides > 0.5 * options.smallest).all(axis=1)
+    return found.pick(np.flatnonzero(large))
+
+
+def _answers(
+    network: Network, sources: Sequence[Source], boxes: Sequence[NDArray[np.floating]]
+) -> list[Answer]:
+    """Run a network on the crops of all images in common batches; one answer an image."""
+    counts = [len(b) for b in boxes]
+    ends = np.cumsum([0, *counts])
+    size = network.size
+    limit = max(16, _BATCH_PIXELS // (size * size))
+    parts: list[Answer] = []
+    for begin in range(0, int(ends[-1]), limit):
+        end = min(begin + limit, int(ends[-1]))
+        x = np.empty((end - begin, size, size, 3), np.float32)
+        for i, source in enumerate(sources):
+            first, stop = max(int(ends[i]), begin), min(int(ends[i + 1]), end)
+            if first < stop:
+                some = boxes[i][first - ends[i] : stop - ends[i]]
+                source.crops(some, size, x[first - begin : stop - begin])
+        parts.append(network(x))
+    columns = zip(*parts, strict=True) if parts else ((), (), ())
+    joined = [_joined(column) for column in columns]
+    return [
+        Answer(*(None if v is None else v[ends[i] : ends[i + 1]] for v in joined))
+        for i in range(len(sources))
+    ]
+
+
+def _joined(values: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    there = [v.reshape(v.shape[0], -1) for v in values if v is not None]
+    return np.concatenate(there) if there else None
+
+
+def _judged(
+    found: Candidates, answer: Answer, stage: int, options: Options
+) -> tuple[Candidates, NDArray[np.float32] | None]:
+    """Keep what passes the threshold; returns also the raw points of what is kept."""
+    if answer.prob is None or answer.offsets is None:
+        return found.pick(np.arange(0)), None
+    score = answer.prob[:, 1]
+    good = (score > np.float32(options.threshold(stage))) & np.isfinite(score)
+    good &= np.isfinite(answer.offsets).all(axis=1)
+    if answer.points is not None:
+        good &= np.isfinite(answer.points).all(axis=1)
+    kept = Candidates(found.boxes[good], score[good], answer.offsets[good])
+    return kept, None if answer.points is None else answer.points[good]
+
+
+def refine_stage(
+    network: Network, sources: Sequence[Source], before: Sequence[Candidates], options: Options
+) -> list[Candidates]:
+    """Judge by the R network, suppress, move and square."""
+    before = [_large_enough(f, options).best(options.limits[0], options) for f in before]
+    out = []
+    answers = _answers(network, sources, [f.boxes for f in before])
+    for found, answer in zip(before, answers, strict=True):
+        kept, _ = _judged(found, answer, 1, options)
+        kept = moved(suppressed(kept, 1, options), options)
+        out.append(replace(kept, boxes=squared(kept.boxes, options)))
+    return out
+
+
+def output_stage(
+    network: Network, sources: Sequence[Source], before: Sequence[Candidates], options: Options
+) -> list[Candidates]:
+    """Judge by the O network, place its points, move and suppress."""
+    before = [_large_enough(f, options).best(options.limits[1], options) for f in before]
+    sure = [_sure(found, options) for found in before]
+    unsure = [found.pick(~early) for found, early in zip(before, sure, strict=True)]
+    answers = _answers(network, sources, [f.boxes for f in unsure])
+    out = []
+    for found, early, rest, answer in zip(before, sure, unsure, answers, strict=True):
+        kept, raw = _judged(rest, answer, 2, options)
+        if raw is not None and network.points:
+            kept = replace(kept, points=_placed(raw, kept.boxes))
+        kept = rounded(moved(kept, options), options)
+        if early.any():
+            kept = Candidates.join([kept, found.pick(early)], options)
+        out.append(suppressed(kept, 2, options))
+    return out
+
+
+def _sure(found: Candidates, options: Options) -> NDArray[np.bool_]:
+    if options.early_accept is None:
+        return np.zeros(len(found), np.bool_)
+    return found.score > np.float32(options.early_accept)
+
+
+def _placed(raw: NDArray[np.float32], boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Turn shares of a box into pixels: (n, points, 2).
+
+    Networks of 5 points give all x, then all y; those of 106 points give x and y in turn.
+    """
+    n, values = raw.shape
+    shares = (
+        raw.reshape(n, 2, 5).transpose(0, 2, 1) if values == 10 else raw.reshape(n, values // 2, 2)
+    )
+    sides = boxes[:, None, 2:] - boxes[:, None, :2]
+    return boxes[:, None, :2] + sides * shares
+
+
+def landmark_stage(
+    network: Network, sources: Sequence[Source], before: Sequence[Candidates], options: Options
+) -> list[tuple[Candidates, NDArray[np.floating]]]:
+    """Place points by the L network in the squares around the boxes.
+
+    Returns
+    -------
+    list
+        The boxes that are left, with the points that the O network gave, and the new points
+        (n, 5 or 106, 2).
+    """
+    if not options.exact:
+        before = [_large_enough(found, options) for found in before]
+    before = [found.best(options.limits[2], options) for found in before]
+    squares = [squared(found.boxes, options) for found in before]
+    out: list[tuple[Candidates, NDArray[np.floating]]] = []
+    for found, box, answer in zip(
+        before, squares, _answers(network, sources, squares), strict=True
+    ):
+        raw = answer.points
+        if raw is None:
+            out.append((found, np.empty((0, network.points, 2))))
+            continue
+        good = np.flatnonzero(np.isfinite(raw).all(axis=1))
+        out.append((found.pick(good), _placed(raw[good], box[good])))
+    return out
