@@ -113,7 +113,7 @@ class JaxBackend(Backend):
         """Put a NumPy array on the device; on a CPU it may stay where it is."""
         import jax
 
-        return jax.device_put(np.ascontiguousarray(x), self.device)
+        return jax.device_put(np.asarray(x, order="C"), self.device)
 
     def to_numpy(self, x: Array) -> np.ndarray[Any, Any]:
         """Bring an array to the host; the result is the caller's to write to."""
