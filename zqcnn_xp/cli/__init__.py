@@ -29,7 +29,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         from importlib.metadata import version
 
-        parser.exit(message=f"zqcnn-xp {version('zqcnn-xp')}\n")
+        print(f"zqcnn-xp {version('zqcnn-xp')}")
+        parser.exit()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -96,7 +97,11 @@ def _run(args: argparse.Namespace) -> int:
     except (ZqcnnError, OSError, MemoryError) as error:
         if args.debug:
             raise
-        message = "out of memory" if isinstance(error, MemoryError) else str(error)
+        message = str(error)
+        if isinstance(error, MemoryError):
+            message = "out of memory"
+        elif isinstance(error, OSError) and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}"
         usage = isinstance(error, (InputError, ConfigError))
         return _fail(args, message, USAGE if usage else FAILED)
     return code

@@ -65,7 +65,11 @@ def print_table(
     for row in rows:
         # Text, because names may hold what rich would read as markup.
         table.add_row(*(Text(str(cell)) for cell in row))
-    console().print(table)
+    out = console()
+    # Captured, because rich would end the process itself where the reader of a pipe has left.
+    with out.capture() as text:
+        out.print(table)
+    print(text.get(), end="")
 
 
 def tracked(results: Iterator[Any], total: int, what: str) -> Iterator[Any]:

@@ -1,0 +1,65 @@
+"""``info``: counts that can be worked out by hand, and the original's own figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from zqcnn_xp.cli.info import _size
+
+CONV = 6 * 6 * 4 * (3 * 9 + 1)  # its bias counts
+DENSE = 2 * 4 * 6 * 6
+
+
+def test_the_table_as_json(cli, net):
+    result = cli("info", "net.zqparams", "net.nchwbin", "--json", "--no-fold")
+    assert result.code == 0
+    table = result.document
+    assert table["parameters"] == 4 * 3 * 9 + 4 + 4 + 4 * 6 * 6 * 2 + 2
+    assert table["weight_bytes"] == 4 * table["parameters"]
+    assert table["inputs"] == {"data": [1, 3, 8, 8]}
+    rows = {row["name"]: row for row in table["rows"]}
+    assert rows["conv1"]["type"] == "Conv2D"
+    assert rows["conv1"]["shape"] == [1, 4, 6, 6]
+    assert rows["conv1"]["muladds"] == CONV
+    assert rows["fc1"]["muladds"] == DENSE
+    assert table["muladds"] == sum(row["muladds"] for row in rows.values())
+    # conv1's input and output are alive together
+    assert table["activation_bytes"] >= 4 * (3 * 8 * 8 + 4 * 6 * 6)
+
+
+def test_the_table_for_people(cli, net):
+    result = cli("info", "net.zqparams", "net.nchwbin")
+    assert result.code == 0
+    assert "1 x 4 x 6 x 6" in result.out
+    assert f"{CONV / 1024**2:.3f}" in result.out
+    assert "inputs: data 1 x 3 x 8 x 8; outputs: prob" in result.out
+    assert result.err == ""
+
+
+def test_a_shape_changes_the_counts(cli):
+    text = "Input name=data C=3\nConvolution name=c bottom=data top=c num_output=2 kernel_size=1\n"
+    (cli.folder / "free.zqparams").write_text(text)
+    (cli.folder / "free.nchwbin").write_bytes(bytes(4 * 6))
+    unknown = cli("info", "free.zqparams", "free.nchwbin")
+    assert unknown.code == 0
+    assert "--shape" in unknown.err
+    table = cli("info", "free.zqparams", "free.nchwbin", "--shape", "2,3,5,7", "--json").document
+    assert table["muladds"] == 2 * 5 * 7 * 2 * 3
+    wrong = cli("info", "free.zqparams", "free.nchwbin", "--shape", "2,4,5,7")
+    assert wrong.code == 1
+    assert "4" in wrong.err
+
+
+@pytest.mark.parametrize("damage", ["nonsense", "Input name=data C=3\nConvolve name=x\n", ""])
+def test_a_damaged_file_is_one_line(cli, damage):
+    (cli.folder / "bad.zqparams").write_text(damage)
+    result = cli("info", "bad.zqparams", "bad.zqparams")
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert "bad.zqparams" in result.err
+
+
+def test_sizes_for_people():
+    assert [_size(n) for n in (None, 0, 1023, 1024, 1536, 3 << 20)] == [
+        "?", "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "3.0 MiB",
+    ]  # fmt: skip

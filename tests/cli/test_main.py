@@ -1,0 +1,160 @@
+"""The command as a whole: help, exit codes, errors in one line, pipes and interrupts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from zqcnn_xp import __version__
+from zqcnn_xp.cli import build_parser, main
+
+COMMANDS = ["detect", "run", "info", "backends", "models", "demo"]
+
+
+def test_help_names_every_command(cli):
+    result = cli("--help")
+    assert result.code == 0
+    for name in COMMANDS:
+        assert f"\n    {name} " in result.out
+    assert "exit codes" in result.out
+
+
+def test_help_is_quick():
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "zqcnn_xp", "--help"], capture_output=True, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.4
+
+
+def test_parsing_imports_nothing_heavy():
+    code = (
+        "import sys; from zqcnn_xp.cli import build_parser; build_parser(); "
+        "print([m for m in ('numpy', 'PIL', 'cv2', 'rich', 'jax', 'onnx') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_library_imports_no_reader_of_images():
+    code = (
+        "import sys, zqcnn_xp; "
+        "print([m for m in ('PIL', 'cv2', 'rich', 'jax', 'onnx', 'cupy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version(cli):
+    assert cli("--version").out.strip() == f"zqcnn-xp {__version__}"
+
+
+@pytest.mark.parametrize("command", [["detect", "x"], ["info", "x"], ["backends"], ["demo"]])
+def test_every_command_takes_the_common_options(command):
+    args = build_parser().parse_args(
+        [*command, "--backend", "numpy", "--device", "cpu", "--json", "--debug"]
+    )
+    assert (args.backend, args.device, args.json, args.debug) == ("numpy", "cpu", True, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["fly"], ["detect"], ["detect", "x", "--min-face", "0"], ["run", "x"], ["models"],
+     ["detect", "x", "--thresholds", "1", "2"], ["detect", "x", "--thresholds", "0", "0", "1.5"]],
+)  # fmt: skip
+def test_wrong_usage_is_2(cli, command):
+    result = cli(*command)
+    assert result.code == 2
+    assert "usage:" in result.err
+    assert result.out == ""
+
+
+def test_an_error_is_one_line_and_1(cli):
+    result = cli("info", "missing.zqparams")
+    assert result.code == 1
+    assert result.out == ""
+    assert result.err.startswith("error: missing.zqparams")
+    assert len(result.err.splitlines()) == 1
+
+
+def test_an_error_with_json_is_a_document_too(cli):
+    result = cli("info", "missing.zqparams", "--json")
+    assert result.code == 1
+    assert "missing.zqparams" in result.document["error"]
+
+
+def test_wrong_configuration_is_2(cli, net):
+    (cli.folder / "zqcnn-xp.toml").write_text("backend = 3\n")
+    result = cli("detect", "x.png")
+    assert result.code == 2
+    assert "zqcnn-xp.toml" in result.err
+
+
+def test_debug_shows_the_traceback():
+    done = subprocess.run(
+        [sys.executable, "-m", "zqcnn_xp", "info", "missing.zqparams", "--debug"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_library_warnings_are_one_line(cli, net):
+    with (cli.folder / "net.nchwbin").open("ab") as file:
+        file.write(bytes(12))
+    result = cli("info", net, "net.nchwbin")
+    assert result.code == 0
+    assert result.err.startswith("warning: ")
+    assert "12" in result.err
+    assert ".py" not in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes")
+def test_a_reader_that_leaves_early_is_no_error(cli, net):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "zqcnn_xp", "info", "net.zqparams", "net.nchwbin"],
+        cwd=cli.folder,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 141
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_an_interrupt_is_130_without_a_traceback(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zqcnn_xp", "detect", "-", "--backend", "numpy"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2.5)  # it waits for standard input, which never comes
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "interrupted\n"
+
+
+def test_main_returns_codes_in_process(capsys, tmp_path):
+    assert main(["info", str(tmp_path / "missing.zqparams")]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])

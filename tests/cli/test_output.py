@@ -1,0 +1,37 @@
+"""Printing: exact JSON, tables that cut nothing, no progress bar in a pipe."""
+
+from __future__ import annotations
+
+import json
+
+from zqcnn_xp.cli.output import print_json, print_table, tracked
+
+
+def test_json_is_ascii_and_exact(capsys):
+    document = {"path": "Größe 顔 \udcff.png", "score": 0.1, "none": None}
+    print_json(document)
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == document
+
+
+def test_tables_show_markup_and_long_cells_as_they_are(capsys):
+    long = "x" * 150
+    print_table(("name", "n"), [("[red]a[/red]", 1), (long, 22)], title="[t]", right=("n",))
+    out = capsys.readouterr().out
+    assert "[red]a[/red]" in out
+    assert "[t]" in out
+    assert long in out
+
+
+def test_footers(capsys):
+    print_table(("name", "n"), [("a", 1)], footer=("total", "7"))
+    out = capsys.readouterr().out
+    assert "total" in out
+    assert "7" in out
+
+
+def test_no_progress_bar_without_a_terminal(capsys):
+    assert list(tracked(iter(range(5)), 5, "working")) == list(range(5))
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
