@@ -190,13 +190,14 @@ def _run_op(judge: Judge, case: OpCase, jit: Callable[[Any], Any]) -> None:
     kernel = backend.kernel(op, *case.shapes)
 
     def both(plain: Any, prepared: Any, *xs: Any) -> tuple[Any, Any]:
-        native = None if kernel is None else kernel(prepared, *xs)
-        return op.forward(backend.xp, plain, *xs), native
+        reference = op.forward(backend.xp, plain, *xs)
+        return reference, None if kernel is None else kernel(prepared, *xs)
 
     reference, native = jit(both)(plain, prepared, *given)
     _outputs(judge, "reference", case, reference, wanted)
     if kernel is not None:
         _outputs(judge, "kernel", case, native, wanted)
+    _untouched(judge, case, given, inputs)
     names = tuple(f"x{i}" for i in range(len(inputs)))
     outputs = tuple(f"y{i}" for i in range(len(shapes)))
     graph = Graph(
@@ -210,6 +211,10 @@ def _run_op(judge: Judge, case: OpCase, jit: Callable[[Any], Any]) -> None:
         set(results) == set(outputs), "compiled op", case, sorted(results), sorted(outputs)
     )
     _outputs(judge, "compiled op", case, [results[name] for name in outputs], wanted)
+    _untouched(judge, case, given, inputs)
+
+
+def _untouched(judge: Judge, case: OpCase, given: Any, inputs: Any) -> None:
     for y, x in zip(given, inputs, strict=True):
         judge.same("inputs untouched", case, y, x)
 

@@ -97,7 +97,8 @@ class Judge:
         scale = max(1.0, float(np.max(np.abs(wish[regular]), initial=0.0)))
         worst = float(np.max(error, initial=0.0)) / scale
         if not worst <= self.rtol:
-            place = tuple(int(i) for i in np.unravel_index(np.nanargmax(error), error.shape))
+            worst_at = np.argmax(np.nan_to_num(error, nan=np.inf))
+            place = tuple(int(i) for i in np.unravel_index(worst_at, error.shape))
             self.demand(
                 False,
                 check,

@@ -1,0 +1,47 @@
+"""The table of op cases: complete, and reproducible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import zqcnn_xp.ops as ops
+from zqcnn_xp.testing import op_cases
+
+CASES = list(op_cases())
+
+
+def test_every_device_op_has_cases():
+    have = {type(case.op) for case in CASES}
+    want = {kind for name in ops.__all__ if not (kind := getattr(ops, name)).host} - {ops.Op}
+    assert have == want
+
+
+def test_every_kind_of_attribute_is_there():
+    pools = [case.op for case in CASES if isinstance(case.op, ops.Pool2D)]
+    assert {pool.kind for pool in pools} == {"max", "average"}
+    assert {pool.ceil for pool in pools} == {False, True}
+    assert {pool.count for pool in pools} == {"valid", "padded", "kernel"}
+    convolutions = [case for case in CASES if isinstance(case.op, ops.Conv2D)]
+    assert any(case.op.groups == case.shapes[0][1] > 1 for case in convolutions)
+    assert any(1 < case.op.groups < case.shapes[0][1] for case in convolutions)
+    assert any(case.op.dilation != (1, 1) for case in convolutions)
+    assert any(case.op.pads == "same_upper" for case in convolutions)
+    assert {case.shapes[0][0] for case in convolutions} >= {0, 1, 3}
+
+
+def test_seeds_differ():
+    assert len({case.seed for case in CASES}) == len(CASES) > 200
+
+
+def test_a_case_draws_the_same_arrays_again():
+    case = CASES[0]
+    np.testing.assert_array_equal(case.inputs()[0], case.inputs()[0])
+    np.testing.assert_array_equal(case.weights()["weight"], case.weights()["weight"])
+    assert case.inputs()[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("case", CASES[:3], ids=str)
+def test_the_reference_is_computed_in_float64(case):
+    (y,) = case.expected()
+    assert y.dtype == np.float64
