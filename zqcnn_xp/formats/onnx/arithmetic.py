@@ -15,6 +15,7 @@ from zqcnn_xp.formats.onnx.values import Const, Value
 from zqcnn_xp.ops.activation import Activation
 from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.identity import Identity
+from zqcnn_xp.ops.unary import Unary
 
 __all__ = ["LOWERINGS"]
 
@@ -62,11 +63,17 @@ def neg(call: Call) -> None:
 
 
 def div(call: Call) -> None:
-    """Lower Div by a constant, as a product with its reciprocal: within one rounding."""
+    """Lower Div as a product with a reciprocal: within one rounding of the quotient."""
     _both(call, 2)
-    divisor = call.weight(1)
-    with np.errstate(all="ignore"):
-        factor = (1.0 / divisor.astype(np.float64)).astype(np.float32)
+    a, b = call.operand(0), call.operand(1)
+    if isinstance(b, Value):
+        inverse = call.emit(Unary("reciprocal"), b)
+        if isinstance(a, Value):
+            call.emit(Elementwise("product"), a, inverse, last=True)
+        else:
+            along_channels(call, inverse, {"scale": call.weight(0)}, last=True)
+        return
+    factor = (1.0 / call.weight(1).astype(np.float64)).astype(np.float32)
     if not np.all(np.isfinite(factor)):
         raise call.error("a divisor without a finite reciprocal", "others")
     along_channels(call, call.value(0), {"scale": factor}, last=True)

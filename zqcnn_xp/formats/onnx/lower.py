@@ -29,8 +29,9 @@ from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.formats.onnx.fold import FOLDS, constant, fold, shape_of
 from zqcnn_xp.formats.onnx.inputs import graph_input, transposed
 from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord
-from zqcnn_xp.formats.onnx.values import Const, Value, probe_shapes
+from zqcnn_xp.formats.onnx.values import EVEN_PROBES, PROBES, Const, Value, probe_shapes
 from zqcnn_xp.graph import Graph, GraphInput
+from zqcnn_xp.ops.base import Shape
 
 __all__ = ["LOWERINGS", "lower"]
 
@@ -64,10 +65,26 @@ def lower(model: ModelRecord, limits: Limits) -> Graph:
     """
     _check_counts(model, limits)
     inputs = tuple(graph_input(model, port) for port in model.inputs)
+    if all(size is not None for source in inputs for size in source.shape):
+        return _lower(model, limits, inputs, PROBES[:1])
+    try:
+        return _lower(model, limits, inputs, PROBES)
+    except FormatError as error:
+        # An op refused the sizes: the network may want multiples of 32.
+        if not isinstance(error.__cause__, ShapeError):
+            raise
+        try:
+            return _lower(model, limits, inputs, EVEN_PROBES)
+        except FormatError:
+            raise error from None
+
+
+def _lower(
+    model: ModelRecord, limits: Limits, inputs: tuple[GraphInput, ...], probes: tuple[Shape, ...]
+) -> Graph:
     images = {port.name for port in model.inputs if transposed(model, port)}
-    free = any(size is None for source in inputs for size in source.shape)
-    builder = Builder(model, limits, probes=2 if free else 1)
-    blobs = _start(builder, model, inputs)
+    builder = Builder(model, limits, len(probes))
+    blobs = _start(builder, model, inputs, probes)
     for node in model.nodes:
         if images.intersection(node.inputs):
             # One of the transposes that vanish: its result is the input itself.
@@ -101,11 +118,16 @@ def _check_counts(model: ModelRecord, limits: Limits) -> None:
         raise FormatError(model.file, "", f"inputs {names}", "different names")
 
 
-def _start(builder: Builder, model: ModelRecord, inputs: tuple[GraphInput, ...]) -> dict[str, str]:
+def _start(
+    builder: Builder,
+    model: ModelRecord,
+    inputs: tuple[GraphInput, ...],
+    probes: tuple[Shape, ...],
+) -> dict[str, str]:
     for name, tensor in model.tensors.items():
         builder.operands[name] = builder.constant(tensor)
     for source in inputs:
-        value = Value(source.name, probe_shapes(source.shape, builder.probes))
+        value = Value(source.name, probe_shapes(source.shape, probes))
         if source.name in builder.operands:
             raise FormatError(model.file, f"input {source.name!r}", "a second one", "one")
         builder.operands[source.name] = value

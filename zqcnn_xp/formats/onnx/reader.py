@@ -25,11 +25,11 @@ class OnnxReader:
 
     name = "onnx"
 
-    def sniff(self, model_head: bytes, filename: str | None) -> bool:
+    def sniff(self, head: bytes, filename: str | None = None) -> bool:
         """Tell whether this is an ONNX file, by its name or its first three bytes."""
         if filename is not None and filename.lower().endswith(".onnx"):
             return True
-        head = model_head[:3]
+        head = head[:3]
         return len(head) == 3 and head[0] == _FIRST and 0 < head[1] < 64 and head[2] in _SECOND
 
     def read(

@@ -15,11 +15,14 @@ import numpy as np
 from zqcnn_xp.formats.onnx.records import Tensor
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["PROBES", "Const", "Operand", "Value", "probe_shapes", "reshape_dims"]
+__all__ = ["EVEN_PROBES", "PROBES", "Const", "Operand", "Value", "probe_shapes", "reshape_dims"]
 
-PROBES: tuple[Shape, ...] = ((2, 160, 192, 224, 96), (3, 288, 256, 320, 128))
-"""Sizes taken for free axes, by place: multiples of 32, so that nets with many strides admit
-them, and none equal to another, so that one axis is never taken for another."""
+PROBES: tuple[Shape, ...] = ((2, 163, 331, 229, 97), (3, 293, 241, 389, 131))
+"""Sizes taken for free axes, by place: odd, so that nothing holds because of how they divide, and
+none near another, so that one axis is never taken for another."""
+
+EVEN_PROBES: tuple[Shape, ...] = ((2, 160, 320, 224, 96), (3, 288, 256, 384, 128))
+"""Taken for networks that refuse the others: multiples of 32."""
 
 
 @dataclass(frozen=True)
@@ -62,20 +65,20 @@ def _same(a: Any, b: Any) -> bool:
     return a.shape == b.shape and a.dtype == b.dtype and bool(np.array_equal(a, b))
 
 
-def probe_shapes(shape: tuple[int | None, ...], probes: int) -> tuple[Shape, ...]:
+def probe_shapes(shape: tuple[int | None, ...], probes: tuple[Shape, ...]) -> tuple[Shape, ...]:
     """Fill the free sizes of a shape, once for each probe.
 
     Examples
     --------
-    >>> probe_shapes((None, 3, 12, None), 2)
-    ((2, 3, 12, 224), (3, 3, 12, 320))
+    >>> probe_shapes((None, 3, 12, None), PROBES)
+    ((2, 3, 12, 229), (3, 3, 12, 389))
     """
     return tuple(
         tuple(
             probe[min(axis, len(probe) - 1)] if size is None else size
             for axis, size in enumerate(shape)
         )
-        for probe in PROBES[:probes]
+        for probe in probes
     )
 
 

@@ -60,12 +60,12 @@ def padding(
         return (pads[0], pads[2], pads[1], pads[3])
     if auto == "SAME_UPPER":
         return "same_upper"
-    found: set[tuple[int, int, int, int]] = set()
-    for shape in x.shapes:
-        top, bottom, left, right = resolve_pads(
-            "same_upper", (shape[2], shape[3]), kernel, stride, dilation
-        )
-        found.add((bottom, top, right, left))
-    if len(found) != 1:
-        raise call.error("auto_pad SAME_LOWER at a free input size", "a fixed size, or pads")
-    return found.pop()
+    sides: list[int] = []
+    for place, (k, s, d) in enumerate(zip(kernel, stride, dilation, strict=True)):
+        cells = x.size(2 + place)
+        if cells is None and s > 1:
+            raise call.error("auto_pad SAME_LOWER with strides at a free size", "explicit pads")
+        # With a stride of 1 the padding is the same at any size.
+        _, _, before, after = resolve_pads("same_upper", (1, cells or 1), (1, k), (1, s), (1, d))
+        sides += [after, before]
+    return (sides[0], sides[1], sides[2], sides[3])
