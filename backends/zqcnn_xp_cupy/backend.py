@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -27,7 +28,8 @@ from zqcnn_xp_cupy.tools import Framed, Native, Tools
 
 __all__ = ["CupyBackend"]
 
-_CUDA, _CUDA_MANAGED = 2, 13  # DLPack device types that a kernel can address
+# DLPack device types: host memory, and what a kernel can address.
+_CPU, _CUDA, _CUDA_MANAGED = 1, 2, 13
 
 
 class CupyBackend(Backend):
@@ -124,6 +126,10 @@ class CupyBackend(Backend):
             kind, where = x.__dlpack_device__()
             if (int(kind) == _CUDA and where == index) or int(kind) == _CUDA_MANAGED:
                 return self._cupy.from_dlpack(x)
+        if int(kind) == _CPU:
+            with suppress(RuntimeError, TypeError, ValueError, BufferError):
+                return self.from_numpy(np.from_dlpack(x))
+        # What does not export itself plainly (a torch tensor with a gradient), or another GPU's.
         return self.from_numpy(host_array(x))
 
     def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:

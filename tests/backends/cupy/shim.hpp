@@ -13,7 +13,8 @@ struct simulated_dim3 {
     unsigned int x, y, z;
 };
 
-static simulated_dim3 gridDim, blockDim, blockIdx, threadIdx;
+// Host threads launch kernels side by side.
+static thread_local simulated_dim3 gridDim, blockDim, blockIdx, threadIdx;
 
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline int max(int a, int b) { return a > b ? a : b; }

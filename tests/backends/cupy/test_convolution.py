@@ -92,7 +92,7 @@ def test_64_bit_indices(backend, compare, monkeypatch):
     ):
         native = compare(backend, op, (2, 8, 9, 10))
         assert native is not None
-    variants = {name: options for name, options in backend._tools.launch._kernels}
+    variants = dict(backend._tools.launch._kernels.keys())
     assert "-DWIDE_INDEX" in variants["im2col"]
     assert "-DWIDE_INDEX" in variants["depthwise"]
 

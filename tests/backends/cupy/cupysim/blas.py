@@ -26,7 +26,7 @@ def _matrix(pointer: int, rows: int, columns: int, leading: int) -> np.ndarray:
 
 def _scalar(handle: dict[str, int], pointer: int) -> float:
     if handle["pointer"] != POINTER_HOST:
-        raise cuda.SimulatedFault("a host scalar was passed in device pointer mode")
+        raise cuda.FaultError("a host scalar was passed in device pointer mode")
     return ctypes.c_float.from_address(pointer).value
 
 

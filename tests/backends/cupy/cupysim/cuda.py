@@ -27,7 +27,7 @@ class OutOfMemoryError(MemoryError):
         )
 
 
-class SimulatedFault(AssertionError):
+class FaultError(AssertionError):
     """Something that a GPU would do wrongly and silently."""
 
 
@@ -40,6 +40,8 @@ class _Local(threading.local):
 
 
 local = _Local()
+# Streams are shared by host threads.
+_lock = threading.RLock()
 # What the host has waited for: everything launched later comes after it.
 host_clock: dict[int, int] = {}
 
@@ -81,14 +83,15 @@ class Stream:
         self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
         priority: int | None = None,
     ) -> None:
-        self.ptr = 0 if null else next(self._ptrs)
+        self.key = next(self._ptrs)
+        self.ptr = 0 if null else self.key
         self.device_id = local.devices[-1]
         self.non_blocking = non_blocking
         self.clock: dict[int, int] = {}
 
     def __enter__(self) -> Stream:
         if self.device_id != local.devices[-1]:
-            raise SimulatedFault("a stream of another device was made current")
+            raise FaultError("a stream of another device was made current")
         local.streams.setdefault(self.device_id, []).append(self)
         return self
 
@@ -96,22 +99,26 @@ class Stream:
         local.streams[self.device_id].pop()
 
     def advance(self) -> int:
-        _merge(self.clock, host_clock)
-        self.clock[id(self)] = self.clock.get(id(self), 0) + 1
-        return self.clock[id(self)]
+        with _lock:
+            _merge(self.clock, host_clock)
+            self.clock[self.key] = self.clock.get(self.key, 0) + 1
+            return self.clock[self.key]
 
     def record(self, event: Event | None = None) -> Event:
         event = event or Event()
-        self.advance()
-        event.clock = dict(self.clock)
+        with _lock:
+            self.advance()
+            event.clock = dict(self.clock)
         return event
 
     def wait_event(self, event: Event) -> None:
-        _merge(self.clock, event.clock)
+        with _lock:
+            _merge(self.clock, event.clock)
 
     def synchronize(self) -> None:
-        self.advance()
-        _merge(host_clock, self.clock)
+        with _lock:
+            self.advance()
+            _merge(host_clock, self.clock)
 
 
 def _merge(into: dict[int, int], other: dict[int, int]) -> None:
@@ -150,7 +157,7 @@ class Allocation:
         before = self.raw[: self.offset]
         after = self.raw[self.offset + self.nbytes :]
         if not ((before == _GUARD_BYTE).all() and (after == _GUARD_BYTE).all()):
-            raise SimulatedFault("a kernel wrote outside of its array")
+            raise FaultError("a kernel wrote outside of its array")
 
 
 live: weakref.WeakValueDictionary[int, Allocation] = weakref.WeakValueDictionary()
@@ -161,26 +168,31 @@ def find(pointer: int, nbytes: int) -> Allocation:
     for allocation in list(live.values()):
         if allocation.start <= pointer and pointer + nbytes <= allocation.start + allocation.nbytes:
             return allocation
-    raise SimulatedFault(f"{nbytes} bytes at {pointer:#x} are not inside one allocation")
+    raise FaultError(f"{nbytes} bytes at {pointer:#x} are not inside one allocation")
 
 
 def touch(reads: list[Allocation], writes: list[Allocation]) -> None:
     """Account for one operation on the current stream; refuse a race or a wrong device."""
+    with _lock:
+        _touch(reads, writes)
+
+
+def _touch(reads: list[Allocation], writes: list[Allocation]) -> None:
     stream = get_current_stream()
     time = stream.advance()
     if stream.ptr == 0 or not stream.non_blocking:
         _merge(stream.clock, _null[stream.device_id].clock)
     for allocation in (*reads, *writes):
         if allocation.device != local.devices[-1]:
-            raise SimulatedFault(
+            raise FaultError(
                 f"memory of device {allocation.device} used on device {local.devices[-1]}"
             )
         if allocation.written is not None:
             writer, when = allocation.written
             if stream.clock.get(writer, 0) < when:
-                raise SimulatedFault("memory used before the stream that writes it was waited for")
+                raise FaultError("memory used before the stream that writes it was waited for")
     for allocation in writes:
-        allocation.written = (id(stream), time)
+        allocation.written = (stream.key, time)
 
 
 class MemoryPool:
@@ -202,13 +214,15 @@ class MemoryPool:
         if self.limit and self.used + size > self.limit:
             raise OutOfMemoryError(size, self.used, self.limit)
         allocation = Allocation(size)
-        self.used += size
-        self.peak = max(self.peak, self.used)
+        with _lock:
+            self.used += size
+            self.peak = max(self.peak, self.used)
         weakref.finalize(allocation, self._free, size)
         return allocation
 
     def _free(self, size: int) -> None:
-        self.used -= size
+        with _lock:
+            self.used -= size
 
 
 default_pool = MemoryPool()

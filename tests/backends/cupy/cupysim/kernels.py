@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def compiler() -> str | None:
     return next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), None)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="cupysim-")
 
@@ -47,7 +47,7 @@ def parameters(code: str, name: str) -> list[tuple[str, bool]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _library(code: str, name: str, options: tuple[str, ...]) -> Any:
     arguments = ", ".join(
         f"*({kind if '*' not in kind else 'float* '}*)p[{i}]"
@@ -87,25 +87,27 @@ class RawKernel:
         self.parameters = parameters(code, name)
         self.library = _library(code, name, options)
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+    ) -> None:
         if not (1 <= grid[0] < 2**31 and 1 <= block[0] <= 1024 and len(grid) == len(block) == 1):
             raise cuda.CUDARuntimeError(f"invalid launch: grid {grid}, block {block}")
         if len(args) != len(self.parameters):
-            raise cuda.SimulatedFault(
+            raise cuda.FaultError(
                 f"{self.name}: {len(args)} arguments for {len(self.parameters)} parameters"
             )
         boxes, reads, writes = [], [], []
         for i, (arg, (kind, written)) in enumerate(zip(args, self.parameters, strict=True)):
             if "*" in kind:
                 if not isinstance(arg, ndarray) or arg.dtype != np.float32:
-                    raise cuda.SimulatedFault(f"{self.name}: argument {i} is {arg!r}, not {kind}")
+                    raise cuda.FaultError(f"{self.name}: argument {i} is {arg!r}, not {kind}")
                 if not arg.flags.c_contiguous:
-                    raise cuda.SimulatedFault(f"{self.name}: argument {i} has strides")
+                    raise cuda.FaultError(f"{self.name}: argument {i} has strides")
                 boxes.append(np.array([arg.data.ptr], np.uintp))
                 (writes if written else reads).append(arg._memory)
             else:
                 if type(arg) is not _SCALARS[kind]:
-                    raise cuda.SimulatedFault(f"{self.name}: argument {i} is {arg!r}, not {kind}")
+                    raise cuda.FaultError(f"{self.name}: argument {i} is {arg!r}, not {kind}")
                 boxes.append(np.array([arg]))
         cuda.touch(reads, writes)
         pointers = (ctypes.c_void_p * len(boxes))(*(box.ctypes.data for box in boxes))

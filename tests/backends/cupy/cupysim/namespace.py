@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any
 
 import array_api_compat.numpy as host
@@ -32,7 +32,7 @@ class _Namespace(types.ModuleType):
         return _member(name)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _member(name: str) -> Any:
     if name == "asarray":
         return _asarray
@@ -40,9 +40,8 @@ def _member(name: str) -> Any:
         return arrays.from_dlpack
     value = getattr(host, name)
     if isinstance(value, types.ModuleType):
-        return types.SimpleNamespace(
-            **{n: partial(_call, getattr(value, n)) for n in dir(value) if callable(getattr(value, n))}
-        )
+        functions = {n: getattr(value, n) for n in dir(value) if callable(getattr(value, n))}
+        return types.SimpleNamespace(**{n: partial(_call, f) for n, f in functions.items()})
     if isinstance(value, type | np.dtype) or not callable(value):
         return value
     return partial(_call, value)
