@@ -155,6 +155,7 @@ def test_the_clip_rule_drops_a_window_that_starts_behind_the_map() -> None:
 def test_multiply_adds_are_the_cells_looked_at() -> None:
     assert Pool2D("max", (3, 3), (2, 2), ceil=True).muladds((1, 8, 10, 10)) == 8 * 5 * 5 * 9
     assert Pool2D("average", None).muladds((1, 8, 7, 6)) == 8 * 42
+    assert Pool2D("average", None, counted=(3, 3)).muladds((1, 8, 7, 6)) == 8 * 9
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 2, 9), (3, 9, 9)])

@@ -14,13 +14,16 @@ from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.flatten import Flatten
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.l2normalize import L2Normalize
+from zqcnn_xp.ops.pad import Pad
 from zqcnn_xp.ops.pool2d import Pool2D
 from zqcnn_xp.ops.prelu import PReLU
 from zqcnn_xp.ops.prior_box import PriorBox
 from zqcnn_xp.ops.reshape import Reshape
 from zqcnn_xp.ops.scale import Scale
+from zqcnn_xp.ops.slice import Slice
 from zqcnn_xp.ops.softmax import Softmax
 from zqcnn_xp.ops.transpose import Transpose
+from zqcnn_xp.ops.unary import Unary
 from zqcnn_xp.ops.upsample import Upsample
 
 __all__ = [
@@ -36,11 +39,14 @@ __all__ = [
     "L2Normalize",
     "Op",
     "PReLU",
+    "Pad",
     "Pool2D",
     "PriorBox",
     "Reshape",
     "Scale",
+    "Slice",
     "Softmax",
     "Transpose",
+    "Unary",
     "Upsample",
 ]

@@ -114,7 +114,7 @@ class Pool2D(Op):
         return (total * xp.reshape(factor, (1, ho, wo, 1)),)
 
     def counts(self, h: int, w: int) -> tuple[list[int], list[int]]:
-        """Return the rows of each window row, and the columns of each window column, a mean counts."""
+        """Return how many rows and columns a mean counts, for each row and column of windows."""
         _, _, ho, wo = self.infer((1, 1, h, w))[0]
         top, bottom, left, right = self.padding(h, w)
         kh, kw = self.kernel or (h, w)

@@ -1,4 +1,4 @@
-"""Sliding windows: output sizes, padding and the strided views that convolution and pooling share."""
+"""Sliding windows: sizes, padding and the strided views convolution and pooling share."""
 
 from __future__ import annotations
 
@@ -117,8 +117,9 @@ def taps(
     (sy, sx), (dy, dx) = stride, dilation
     for i in range(kernel[0]):
         for j in range(kernel[1]):
-            y, z = i * dy, j * dx
-            yield i, j, x[:, y : y + (out[0] - 1) * sy + 1 : sy, z : z + (out[1] - 1) * sx + 1 : sx, :]
+            rows = slice(i * dy, i * dy + (out[0] - 1) * sy + 1, sy)
+            columns = slice(j * dx, j * dx + (out[1] - 1) * sx + 1, sx)
+            yield i, j, x[:, rows, columns, :]
 
 
 def _device(x: Array) -> Any:
