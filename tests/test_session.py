@@ -1,0 +1,555 @@
+"""Sessions: arrays of every library, clear refusals, partial runs, exact folding, threads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import array_api_strict
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zqcnn_xp import session as session_module
+from zqcnn_xp.backend import Backend
+from zqcnn_xp.config import using
+from zqcnn_xp.errors import GraphError, InputError, ShapeError
+from zqcnn_xp.graph import Graph, GraphInput, Node
+from zqcnn_xp.ops import (
+    Activation,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Elementwise,
+    Flatten,
+    Identity,
+    PReLU,
+    Reshape,
+    Scale,
+    Softmax,
+)
+from zqcnn_xp.session import Session
+
+torch = pytest.importorskip("torch")
+jnp = pytest.importorskip("jax.numpy")
+
+RNG = np.random.default_rng(2)
+
+
+def floats(*shape, rng=RNG):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def conv(name, source, cin, cout, k=1, rng=RNG, **attributes):
+    weights = {"weight": floats(k, k, cin, cout, rng=rng), "bias": floats(cout, rng=rng)}
+    return Node(name, Conv2D(cout, (k, k), **attributes), (source,), (name,), weights)
+
+
+def small_net():
+    """data -> conv1 -> relu1 -> (fc -> prob, side)."""
+    return Graph(
+        (GraphInput("data", (None, 3, 8, 8), (1, 3, 8, 8)),),
+        (
+            conv("conv1", "data", 3, 4, 3),
+            Node("relu1", Activation("relu"), ("conv1",), ("relu1",)),
+            Node(
+                "fc",
+                Dense(5),
+                ("relu1",),
+                ("fc",),
+                {"weight": floats(6, 6, 4, 5), "bias": floats(5)},
+            ),
+            Node("prob", Softmax(axis=1), ("fc",), ("prob",)),
+            conv("side", "relu1", 4, 2),
+        ),
+        ("prob", "side"),
+        {"conv1": "relu1", "conv1@conv1": "conv1", "prob": "prob", "side": "side"},
+        "small",
+    )
+
+
+def two_inputs():
+    return Graph(
+        (GraphInput("a", (None, 2, None, None)), GraphInput("b", (None, 2, None, None))),
+        (
+            Node("twice", Scale(bias=False), ("a",), ("twice",), {"scale": np.float32([2, 2])}),
+            Node("sum", Elementwise("sum"), ("twice", "b"), ("sum",)),
+        ),
+        ("sum",),
+    )
+
+
+@pytest.fixture(scope="module")
+def net():
+    return small_net()
+
+
+@pytest.fixture(scope="module")
+def x():
+    return floats(2, 3, 8, 8)
+
+
+# Values and array types ----------------------------------------------------------------------
+
+
+def reference(graph, x):
+    """The graph by loops of NumPy, logical layout, independent of the library's own layout."""
+    w = {node.name: node.weights for node in graph.nodes}
+    n = x.shape[0]
+    k = w["conv1"]["weight"]
+    conv1 = np.zeros((n, 4, 6, 6))
+    for i in range(3):
+        for j in range(3):
+            patch = x[:, :, i : i + 6, j : j + 6].astype(float)
+            conv1 += np.einsum("nchw,co->nohw", patch, k[i, j])
+    conv1 += w["conv1"]["bias"][None, :, None, None]
+    relu = np.maximum(conv1, 0)
+    fc = np.einsum("nchw,hwco->no", relu, w["fc"]["weight"]) + w["fc"]["bias"]
+    e = np.exp(fc - fc.max(1, keepdims=True))
+    side = np.einsum("nchw,co->nohw", relu, w["side"]["weight"][0, 0])
+    return {
+        "conv1@conv1": conv1,
+        "conv1": relu,
+        "prob": (e / e.sum(1, keepdims=True))[:, :, None, None],
+        "side": side + w["side"]["bias"][None, :, None, None],
+    }
+
+
+BACKENDS = {
+    "numpy": "numpy",
+    "jax": "jax",
+    "Backend(numpy)": Backend(np),
+    "Backend(torch)": Backend(torch),
+    "Backend(strict)": Backend(array_api_strict),
+}
+LIBRARIES = {"numpy": np.asarray, "torch": torch.asarray, "jax": jnp.asarray}
+LIBRARIES["strict"] = array_api_strict.asarray
+
+
+def host(y):
+    return y if isinstance(y, np.ndarray) else np.asarray(y)
+
+
+@pytest.mark.parametrize("make", LIBRARIES.values(), ids=LIBRARIES.keys())
+@pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS.keys())
+def test_every_library_in_and_out_on_every_backend(net, x, backend, make):
+    given_array = make(x.copy())
+    found = Session(net, backend)(given_array, outputs=["prob", "side", "conv1", "conv1@conv1"])
+    want = reference(net, x)
+    for name, y in found.items():
+        assert type(y) is type(given_array)
+        assert str(y.dtype).endswith("float32")
+        assert tuple(y.shape) == want[name].shape
+        np.testing.assert_allclose(host(y), want[name], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["numpy", Backend(torch)], ids=["numpy", "torch"])
+def test_torch_goes_through_without_a_copy(backend):
+    graph = Graph(
+        (GraphInput("x", (None, 2, None, None)),),
+        (Node("y", Identity(), ("x",), ("y",)),),
+        ("y",),
+    )
+    given_array = torch.ones(1, 2, 3, 4)
+    found = Session(graph, backend)(given_array)["y"]
+    assert found.data_ptr() == given_array.data_ptr()
+    assert found.shape == given_array.shape
+
+
+def test_numpy_goes_to_torch_and_back_without_a_copy():
+    graph = Graph(
+        (GraphInput("x", (None, 2, None, None)),),
+        (Node("y", Identity(), ("x",), ("y",)),),
+        ("y",),
+    )
+    given_array = np.ones((1, 2, 3, 4), np.float32)
+    assert np.shares_memory(Session(graph, Backend(torch))(given_array)["y"], given_array)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_results_may_be_written_to(net, x, backend):
+    found = Session(net, backend)(x)
+    found["side"][...] = 0
+    assert not found["side"].any()
+
+
+def test_a_view_is_as_good_as_a_copy(net, x):
+    session = Session(net, "numpy")
+    odd = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)[:, ::-1]
+    odd.flags.writeable = False
+    np.testing.assert_allclose(
+        session(odd)["side"], session(np.ascontiguousarray(odd))["side"], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_the_input_is_not_changed(net, x):
+    before = x.copy()
+    Session(net, "numpy")(x)
+    np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS.keys())
+def test_a_batch_of_none(net, backend):
+    found = Session(net, backend)(np.zeros((0, 3, 8, 8), np.float32), ["prob", "side", "conv1"])
+    assert {name: y.shape for name, y in found.items()} == {
+        "prob": (0, 5, 1, 1),
+        "side": (0, 2, 6, 6),
+        "conv1": (0, 4, 6, 6),
+    }
+
+
+def test_nan_stays_where_it_is(net, x):
+    x = x.copy()
+    x[0] = np.nan
+    found = Session(net, "numpy")(x)["side"]
+    assert np.isnan(found[0]).any()
+    assert not np.isnan(found[1]).any()
+
+
+# Refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "words"),
+    [
+        (np.zeros((1, 3, 8, 8)), InputError, "found dtype float64, expected float32"),
+        (np.zeros((1, 3, 8, 8), np.uint8), InputError, "found dtype uint8"),
+        (np.zeros((1, 3, 8, 8), ">f4"), InputError, "found dtype >f4"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.float16), InputError, r"torch\.float16"),
+        (np.zeros((3, 8, 8), np.float32), ShapeError, r"\(3, 8, 8\), expected \(any, 3, 8, 8\)"),
+        (np.zeros((1, 1, 3, 8, 8), np.float32), ShapeError, "expected"),
+        (np.zeros((1, 3, 8, 9), np.float32), ShapeError, r"found shape \(1, 3, 8, 9\)"),
+        (np.zeros((1, 8, 8, 3), np.float32), ShapeError, r"found shape \(1, 8, 8, 3\)"),
+        (np.float32(1), ShapeError, r"found shape \(\)"),
+        ([[1.0]], InputError, "found list, expected a float32 array"),
+        (None, InputError, "found NoneType"),
+        ({}, InputError, "no array for input 'data'"),
+        ({"dta": np.zeros(1)}, InputError, "found input 'dta', expected data; did you mean 'data'"),
+        ({3: np.zeros(1)}, InputError, "found input 3, expected data"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["numpy", Backend(torch)], ids=["numpy", "torch"])
+def test_a_wrong_input_is_refused_in_words(net, backend, wrong, kind, words):
+    with pytest.raises(kind, match=words):
+        Session(net, backend)(wrong)
+
+
+def test_an_array_of_an_unknown_library_is_refused(net):
+    class Foreign:
+        dtype = "float32"
+        shape = (1, 3, 8, 8)
+
+    with pytest.raises(InputError, match=r"Foreign, expected an array of NumPy"):
+        Session(net, "numpy")(Foreign())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", Backend(np)], ids=["numpy", "jax", "plain"])
+def test_a_size_that_the_weights_do_not_fit_is_a_shape_error(net, backend):
+    free = Graph((GraphInput("data", (None, 3, None, None)),), net.nodes, net.outputs)
+    session = Session(free, backend)
+    session(np.zeros((1, 3, 8, 8), np.float32))
+    with pytest.raises(ShapeError, match=r"Dense 'fc'.*found weights"):
+        session(np.zeros((1, 3, 9, 8), np.float32))
+    with pytest.raises(ShapeError, match="Conv2D 'conv1'"):
+        session(np.zeros((1, 3, 2, 2), np.float32))
+
+
+def test_unknown_outputs_suggest(net, x):
+    with pytest.raises(GraphError, match="no blob 'prop' in the network; did you mean prob"):
+        Session(net, "numpy")(x, outputs="prop")
+
+
+@pytest.mark.parametrize("wrong", [[], (), ["prob", 3], [None]])
+def test_outputs_of_the_wrong_kind_are_refused(net, x, wrong):
+    with pytest.raises(InputError, match="expected at least one blob name"):
+        Session(net, "numpy")(x, outputs=wrong)
+
+
+def test_a_graph_that_is_not_well_formed_is_refused():
+    with pytest.raises(GraphError, match="no earlier node writes"):
+        Session(
+            Graph((GraphInput("x", (None,)),), (Node("r", Identity(), ("q",), ("y",)),), ("y",)),
+            "numpy",
+        )
+
+
+# Outputs and inputs by name ------------------------------------------------------------------
+
+
+def test_outputs_as_a_string_a_list_or_a_generator(net, x):
+    session = Session(net, "numpy")
+    assert list(session(x)) == ["prob", "side"]
+    assert list(session(x, "side")) == ["side"]
+    assert list(session(x, ["side", "prob", "side"])) == ["side", "prob"]
+    assert list(session(x, (name for name in ("conv1",)))) == ["conv1"]
+
+
+def test_the_graph_s_input_can_be_asked_for(net, x):
+    for backend in ("numpy", "jax", Backend(torch)):
+        found = Session(net, backend)(x, ["data", "side"])
+        np.testing.assert_array_equal(found["data"], x)
+        np.testing.assert_array_equal(Session(net, backend)(x, "data")["data"], x)
+
+
+def test_every_listed_blob_can_be_asked_for(net, x):
+    session = Session(net, "numpy")
+    assert set(session.blobs) == {*net.blobs, *net.values}
+    found = session(x, session.blobs)
+    assert list(found) == list(session.blobs)
+
+
+def test_several_inputs_by_name():
+    session = Session(two_inputs(), "numpy")
+    a, b = floats(1, 2, 3, 4), floats(1, 2, 3, 4)
+    np.testing.assert_allclose(session({"b": b, "a": a})["sum"], 2 * a + b, rtol=1e-6)
+    with pytest.raises(InputError, match="found one array, expected a dict of arrays for a, b"):
+        session(a)
+    with pytest.raises(InputError, match="no array for input 'b'"):
+        session({"a": a})
+
+
+def test_a_partial_run_needs_only_its_own_inputs():
+    session = Session(two_inputs(), "numpy")
+    a = floats(1, 2, 3, 4)
+    for given_input in (a, {"a": a}, {"a": a, "b": "not looked at"}):
+        np.testing.assert_array_equal(session(given_input, "twice")["twice"], 2 * a)
+
+
+def test_the_first_input_decides_the_type_of_the_results():
+    session = Session(two_inputs(), "numpy")
+    a = floats(1, 2, 3, 4)
+    assert type(session({"a": torch.asarray(a), "b": a})["sum"]) is torch.Tensor
+
+
+# What runs -----------------------------------------------------------------------------------
+
+
+class Spy(Backend):
+    """Counts kernels called and weights prepared."""
+
+    name = "spy"
+
+    def __init__(self, xp=np):
+        super().__init__(xp)
+        self.called = Counter()
+        self.prepared = []
+
+    def kernel(self, op, *shapes):
+        def run(w, *xs):
+            self.called[type(op).__name__] += 1
+            return op.forward(self.xp, w, *xs)
+
+        return run
+
+    def prepare(self, op, weights):
+        self.prepared.append(op)
+        return super().prepare(op, weights)
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_a_partial_run_computes_only_what_it_needs(net, x, fold):
+    spy = Spy()
+    session = Session(net, spy, fold=fold)
+    session(x, "conv1@conv1")
+    assert spy.called == {"Conv2D": 1}
+    spy.called.clear()
+    session(x, "conv1")
+    assert spy.called == ({"Conv2D": 1} if fold else {"Conv2D": 1, "Activation": 1})
+    spy.called.clear()
+    session(x, "side")
+    assert spy.called["Dense"] == spy.called["Softmax"] == 0
+
+
+def test_folding_runs_fewer_kernels(net, x):
+    plain, folded = Spy(), Spy()
+    Session(net, plain, fold=False)(x)
+    Session(net, folded)(x)
+    assert plain.called == {"Conv2D": 2, "Activation": 1, "Dense": 1, "Softmax": 1}
+    assert folded.called == {"Conv2D": 2, "Dense": 1, "Softmax": 1}
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_weights_are_prepared_once(net, x, fold):
+    spy = Spy()
+    session = Session(net, spy, fold=fold)
+    for outputs in ("side", "prob", None, "side", ["prob", "conv1"]):
+        session(x, outputs)
+    # What folding leaves alone is shared by all plans.
+    assert sum(isinstance(op, Dense) for op in spy.prepared) == 1
+    assert sum(isinstance(op, Conv2D) and op.kernel == (1, 1) for op in spy.prepared) == 1
+
+
+def test_the_number_of_plans_is_bounded(net, x, monkeypatch):
+    monkeypatch.setattr(session_module, "MOST_PLANS", 2)
+    session = Session(net, "numpy")
+    want = {name: session(x, name)[name] for name in session.blobs}
+    assert len(session._plans) == 2
+    for name, y in want.items():
+        np.testing.assert_array_equal(session(x, name)[name], y)
+
+
+class Whole(Backend):
+    """Takes the whole graph, as a code generator would."""
+
+    name = "whole"
+
+    def __init__(self):
+        super().__init__(np)
+        self.seen = []
+
+    def kernel(self, op, *shapes):
+        raise AssertionError("a backend that takes the graph is not asked for kernels")
+
+    def compile(self, graph, shapes, weights=None):
+        self.seen.append((graph, shapes, weights))
+        c = weights["conv1"]["bias"].shape[0]
+
+        def run(inputs):
+            (stored,) = inputs.values()
+            assert stored.shape == (2, 8, 8, 3)
+            return {name: np.full((2, 5, 6, c), 7, np.float32) for name in graph.outputs}
+
+        return run
+
+
+def test_the_compile_hook_takes_the_whole_graph(net, x):
+    backend = Whole()
+    found = Session(net, backend)(x, ["side", "conv1"])
+    ((graph, shapes, weights),) = backend.seen
+    assert shapes == {"data": (2, 3, 8, 8)}
+    assert graph.outputs == ("side", "relu1")
+    assert set(weights) == {node.name for node in graph.nodes} == {"conv1", "side"}
+    assert not any(node.op.host for node in graph.nodes)
+    assert found["side"].shape == (2, 4, 5, 6)  # logical again
+
+
+def test_a_session_keeps_its_backend(net, x):
+    with using(backend="numpy"):
+        session = Session(net)
+    held = session.backend
+    with using(backend=Whole()):
+        assert session.backend is held
+        session(x)
+        assert Session(net).backend.name == "whole"
+
+
+# Folding -------------------------------------------------------------------------------------
+
+
+@st.composite
+def nets(draw):
+    """A chain of small layers with side branches, and blobs to ask for."""
+    seed = draw(st.integers(0, 2**31))
+    rng = np.random.default_rng(seed)
+    channels, nodes, value, flat = 3, [], "x", False
+    values = [value]
+    kinds = ["conv", "dw", "bn", "scale", "addbias", "prelu", "shared", "relu", "id", "branch", "fc"]
+    for i, kind in enumerate(draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=10))):
+        name = f"v{i}"
+        source = draw(st.sampled_from(values)) if kind == "branch" and not flat else value
+        weights = {}
+
+        def vector(n=None, rng=rng):
+            return floats(n or channels, rng=rng)
+
+        if kind == "conv" and not flat:
+            bias, width = bool(rng.integers(2)), int(rng.integers(1, 5))
+            op = Conv2D(width, (3, 3), pads=(1, 1, 1, 1), bias=bias)
+            weights = {"weight": floats(3, 3, channels, width, rng=rng) / 5}
+            channels = width
+            weights |= {"bias": vector()} if bias else {}
+        elif kind == "dw" and not flat:
+            op = Conv2D(channels, (3, 3), pads="same_upper", groups=channels)
+            weights = {"weight": floats(3, 3, 1, channels, rng=rng), "bias": vector()}
+        elif kind == "bn":
+            op = BatchNorm(1e-3, scale=bool(rng.integers(2)), bias=bool(rng.integers(2)))
+            weights = {"mean": vector(), "variance": np.abs(vector()) + np.float32(0.1)}
+            weights |= {"scale": vector()} if op.scale else {}
+            weights |= {"bias": vector()} if op.bias else {}
+        elif kind == "scale":
+            op, weights = Scale(), {"scale": vector(), "bias": vector()}
+        elif kind == "addbias":
+            op, weights = Scale(scale=False), {"bias": vector()}
+        elif kind == "prelu":
+            op, weights = PReLU(), {"slope": vector()}
+        elif kind == "shared":
+            op, weights = PReLU(shared=True), {"slope": vector(1)}
+        elif kind == "relu":
+            op = Activation("relu")
+        elif kind == "fc" and not flat:
+            flat = bool(rng.integers(2))
+            if flat:
+                nodes.append(Node(f"flat{i}", Flatten(form="drop"), (value,), (f"flat{i}",)))
+                source = f"flat{i}"
+                values.append(source)
+            shape = (channels * 20,) if flat else (4, 5, channels)
+            channels = 4
+            op = Dense(channels)
+            weights = {"weight": floats(*shape, channels, rng=rng) / 8, "bias": vector()}
+            # Nothing after this layer has a map, so layers of windows are left out.
+            flat = True
+        else:
+            op = Identity()
+        nodes.append(Node(name, op, (source,), (name,), weights))
+        if kind != "branch":
+            value = name
+        values.append(name)
+    graph = Graph((GraphInput("x", (None, 3, 4, 5)),), tuple(nodes), (value,)).validate()
+    asked = draw(st.lists(st.sampled_from(graph.values), min_size=1, max_size=4, unique=True))
+    return graph, asked, floats(2, 3, 4, 5, rng=rng)
+
+
+@given(nets())
+@settings(deadline=None, max_examples=150)
+def test_folding_keeps_every_blob_that_is_asked_for(case):
+    graph, asked, x = case
+    want = Session(graph, Backend(np), fold=False)(x, asked)
+    for backend in (Backend(np), "numpy"):
+        found = Session(graph, backend, fold=True)(x, asked)
+        assert list(found) == asked
+        for name, y in want.items():
+            assert found[name].shape == y.shape
+            scale = max(1.0, float(np.abs(y).max()))
+            assert np.abs(found[name] - y).max() <= 1e-5 * scale, name
+
+
+# Threads -------------------------------------------------------------------------------------
+
+
+def test_eight_threads_give_the_serial_results(net):
+    rng = np.random.default_rng(5)
+    jobs = [
+        (floats(1 + i % 5, 3, 8, 8, rng=rng), [None, "side", "conv1", ["prob", "conv1@conv1"]][i % 4])
+        for i in range(64)
+    ]
+    serial = Session(net, "numpy")
+    want = [serial(x, outputs) for x, outputs in jobs]
+    shared = Session(net, "numpy")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda job: shared(*job), jobs))
+    for have, expected in zip(found, want, strict=True):
+        assert list(have) == list(expected)
+        for name, y in expected.items():
+            np.testing.assert_array_equal(have[name], y)
+
+
+# The rest ------------------------------------------------------------------------------------
+
+
+def test_ranks_other_than_four():
+    graph = Graph(
+        (GraphInput("x", (None, 6)),),
+        (Node("m", Reshape((0, 2, 3, 1)), ("x",), ("m",)),),
+        ("m",),
+    )
+    x = floats(4, 6)
+    found = Session(graph, "numpy")(x, ["x", "m"])
+    np.testing.assert_array_equal(found["x"], x)
+    np.testing.assert_array_equal(found["m"], x.reshape(4, 2, 3, 1))
+
+
+def test_what_a_session_says_of_itself(net):
+    session = Session(net, "numpy")
+    assert session.input_shape == (None, 3, 8, 8)
+    assert repr(session) == "<Session small: data(None, 3, 8, 8) -> prob, side on numpy>"
