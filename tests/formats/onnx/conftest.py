@@ -45,6 +45,18 @@ class Models:
         return cls.bytes([node], {"x": x}, constants, opset, free=free)
 
     @staticmethod
+    def with_tensor(change):
+        """A model that adds the tensor ``w``, ones of shape (1, 3), after a change of its proto."""
+        tensor = numpy_helper.from_array(np.ones((1, 3), np.float32), "w")
+        change(tensor)
+        port = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
+        out = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        node = helper.make_node("Add", ["x", "w"], ["y"])
+        graph = helper.make_graph([node], "g", [port], [out], [tensor])
+        opsets = [helper.make_opsetid("", 13)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+    @staticmethod
     def reference(data, inputs):
         """What ONNX Runtime computes, unoptimised."""
         options = onnxruntime.SessionOptions()
