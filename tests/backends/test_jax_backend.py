@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from zqcnn_xp import BackendUnavailable, InputError, get_backend, list_backends
 from zqcnn_xp.ops import Activation, Conv2D, Dense
@@ -28,6 +27,15 @@ def test_it_conforms(backend):
     report = check_backend(backend, jit=jax.jit)
     assert report.counts["kernel"] > 500
     assert report.skipped == ()
+
+
+@pytest.mark.gpu
+@pytest.mark.timeout(1200)
+def test_it_conforms_on_a_gpu():
+    if not any(device.platform == "gpu" for device in jax.devices()):
+        pytest.skip("JAX sees no GPU")
+    report = check_backend(JaxBackend("gpu"), jit=jax.jit)
+    assert report.counts["kernel"] > 500
 
 
 def test_it_is_a_plugin():
@@ -117,6 +125,7 @@ def test_jax_arrays_pass_through(backend):
 
 
 def test_torch_memory_is_shared(backend):
+    torch = pytest.importorskip("torch")
     x = torch.zeros((1, 3, 64, 64))
     y = backend.from_array(x)
     assert y.unsafe_buffer_pointer() == x.data_ptr()
@@ -124,6 +133,7 @@ def test_torch_memory_is_shared(backend):
 
 @pytest.mark.parametrize("order", [(0, 2, 3, 1), (0, 1, 3, 2)])
 def test_strided_arrays_fit_the_programs(backend, order):
+    torch = pytest.importorskip("torch")
     x = torch.arange(120.0).reshape(1, 4, 5, 6).permute(*order)
     y = backend.from_array(x)
     run = jax.jit(lambda v: v + 1).lower(jax.ShapeDtypeStruct(y.shape, y.dtype)).compile()

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 
 from zqcnn_xp import Session, get_backend
 from zqcnn_xp.buckets import bucket_count, round_up
@@ -98,6 +97,7 @@ def test_batches_that_mix_are_not_padded(backend):
 
 
 def test_arrays_come_back_in_the_type_they_had(backend):
+    torch = pytest.importorskip("torch")
     session = Session(network(), backend)
     for n in (1, 9):
         x = image(n, 24, 24)
@@ -112,6 +112,7 @@ def test_arrays_come_back_in_the_type_they_had(backend):
 
 
 def test_strided_torch_input(backend):
+    torch = pytest.importorskip("torch")
     x = image(1, 24, 20)
     y = Session(network(), backend)(torch.from_numpy(x.transpose(0, 1, 3, 2)).permute(0, 1, 3, 2))
     assert_close(y["y"], Session(network(), "numpy")(x)["y"])

@@ -17,16 +17,9 @@ from zqcnn_xp.testing import ConformanceError, OpCase, check_backend
 FEW = [OpCase(Conv2D(4, (3, 3)), ((1, 3, 6, 7),)), OpCase(Activation("relu"), ((2, 3, 4, 4),))]
 
 
-def namespaces():
-    import array_api_strict
-    import torch
-
-    return {"numpy": np, "strict": array_api_strict, "torch": torch}
-
-
-@pytest.mark.parametrize("name", ["numpy", "strict", "torch"])
+@pytest.mark.parametrize("name", ["numpy", "array_api_strict", "torch"])
 def test_a_plain_backend_conforms_on(name):
-    report = check_backend(Backend(namespaces()[name]))
+    report = check_backend(Backend(pytest.importorskip(name)))
     assert report.counts["reference"] > 1000
     assert report.counts["compiled op"] > 1000
     assert report.counts["graph"] > 50
