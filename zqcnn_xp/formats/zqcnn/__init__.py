@@ -15,7 +15,7 @@ from zqcnn_xp.errors import InputError
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, read_source
 from zqcnn_xp.formats.zqcnn.link import link
-from zqcnn_xp.formats.zqcnn.lower import lower, lower_input
+from zqcnn_xp.formats.zqcnn.lower import check_merged, lower, lower_input
 from zqcnn_xp.formats.zqcnn.merge import merge
 from zqcnn_xp.formats.zqcnn.parse import parse
 from zqcnn_xp.formats.zqcnn.weights import open_weights
@@ -124,6 +124,7 @@ class ZqcnnReader:
         layers = lower(records, source, stream, bounds, compat=compat is not None)
         if compat is not None and fold:
             layers = merge(layers, _CUT_MERGED)
+            check_merged(layers, source)
         return link(layers, source, PurePath(text.name).stem, text.name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from math import prod
 
@@ -17,7 +18,7 @@ from zqcnn_xp.formats.zqcnn.weights import WeightStream
 from zqcnn_xp.graph import GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["Rule", "lower", "lower_input"]
+__all__ = ["Rule", "check_merged", "lower", "lower_input"]
 
 # Sizes to infer channels with where the file declares none. The second one shows whether the
 # weights depend on the size, in which case the file has to declare it.
@@ -116,11 +117,9 @@ def lower(
     FormatError
         Naming the line (or the byte of the weight file).
     """
-    channels = source.shape[1] or 0
-    shape: Shape = source.nominal or (1, channels, _STAND_INS[0], _STAND_INS[0])
     if source.nominal is None and compat:
         _refuse_frozen(records)
-    shapes = {source.name: shape}
+    shapes = {source.name: _sizes(source)}
     layers: list[Layer] = []
     for record in records[1:]:
         rule = _RULES[record.kind]
@@ -160,10 +159,10 @@ def _blobs(
 
 
 def _known(bottom: str, known: dict[str, Shape]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(bottom, list(known)[-2000:], n=1)
-    return "a blob of an earlier line" + (f"; did you mean {near[0]!r}?" if near else "")
+    # Blob names of one network resemble each other: the nearest of the last few is enough.
+    names = {name.lower(): name for name in list(known)[-2000:]}
+    near = get_close_matches(bottom.lower(), names, n=1)
+    return "a blob of an earlier line" + (f"; did you mean {names[near[0]]!r}?" if near else "")
 
 
 def _refuse_frozen(records: list[Record]) -> None:
@@ -176,18 +175,53 @@ def _refuse_frozen(records: list[Record]) -> None:
 
 
 def _check_free(records: list[Record], layers: list[Layer], source: GraphInput) -> None:
-    shape: Shape = (1, source.shape[1] or 0, _STAND_INS[1], _STAND_INS[1])
-    shapes = {source.name: shape}
+    """Refuse weights that another size of the input would change."""
+    size = _STAND_INS[1]
+    shapes: dict[str, Shape] = {source.name: (1, source.shape[1] or 0, size, size)}
     for layer in layers:
         inputs = tuple(shapes[bottom] for bottom in layer.bottoms)
-        try:
-            (shapes[layer.top],) = layer.op.infer(*inputs)
-        except (ShapeError, InputError) as error:
-            raise explain(layer.record, error) from error
-        wanted = layer.op.weights(*inputs)
-        if wanted != {name: tuple(array.shape) for name, array in layer.weights.items()}:
+        shapes[layer.top] = _infer(layer, inputs)
+        if not _fits(layer, inputs):
             raise records[0].error(
                 f"no H and W, but the weights of layer {layer.record.name!r} "
                 f"(line {layer.record.line}) depend on them",
                 "H=<int> and W=<int>",
             )
+
+
+def check_merged(layers: list[Layer], source: GraphInput) -> None:
+    """Refuse layers that merging by adjacency has left without a bottom, or with another's shape.
+
+    Raises
+    ------
+    FormatError
+        Naming the line.
+    """
+    shapes = {source.name: _sizes(source)}
+    for layer in layers:
+        for bottom in layer.bottoms:
+            if bottom not in shapes:
+                found = f"bottom {bottom!r} of layer {layer.record.name!r}, which merging removed"
+                raise layer.record.error(found, "a file whose adjacent layers belong together")
+        inputs = tuple(shapes[bottom] for bottom in layer.bottoms)
+        shapes[layer.top] = _infer(layer, inputs)
+        if not _fits(layer, inputs):
+            found = f"weights of layer {layer.record.name!r} that no longer fit after merging"
+            raise layer.record.error(found, "a file whose adjacent layers belong together")
+
+
+def _sizes(source: GraphInput) -> Shape:
+    return source.nominal or (1, source.shape[1] or 0, _STAND_INS[0], _STAND_INS[0])
+
+
+def _infer(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
+    try:
+        (shape,) = layer.op.infer(*inputs)
+    except (ShapeError, InputError) as error:
+        raise explain(layer.record, error) from error
+    return shape
+
+
+def _fits(layer: Layer, inputs: tuple[Shape, ...]) -> bool:
+    found = {name: tuple(array.shape) for name, array in layer.weights.items()}
+    return layer.op.weights(*inputs) == found
