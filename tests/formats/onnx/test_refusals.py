@@ -82,6 +82,9 @@ CASES = {
     "no output": (node("Relu", outputs=[""]), {}, 13, "(Relu)", "no output"),
     "operands": (node("Add", ["x"]), {}, 13, "(Add)", "1 input"),
     "bounds": (node("Clip", min=2.0, max=1.0), {}, 7, "(Clip)", "2.0 to 1.0"),
+    "many axes": (
+        node("Reshape", ["x", "d"]), {"d": np.int64([192] + [1] * 40)}, 13, "(Reshape)",
+        "41 axes"),
     "large constant": (
         node("ConstantOfShape", ["d"]), {"d": np.int64([1 << 20, 1 << 20])}, 13,
         "(ConstantOfShape)", "1048576"),
@@ -144,6 +147,14 @@ def test_ten_thousand_nodes_in_a_chain(models):
     nodes = [helper.make_node("Relu", [f"v{k}"], [f"v{k + 1}"]) for k in range(10_000)]
     data = models.bytes(nodes, {"v0": X}, outputs=("v10000",))
     assert len(reader.read(data).nodes) == 10_000
+
+
+@pytest.mark.timeout(20)
+def test_thousands_of_inputs_and_nodes_take_linear_time(models):
+    inputs = {f"x{k}": np.zeros((1, 1, 1, 1), np.float32) for k in range(3000)}
+    nodes = [helper.make_node("Relu", [name], [f"y{name}"]) for name in inputs]
+    outputs = [made.output[0] for made in nodes]
+    assert len(reader.read(models.bytes(nodes, inputs, outputs=outputs)).nodes) == 3000
 
 
 def model_with(port):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from zqcnn_xp import FormatError
+from zqcnn_xp import FormatError, ShapeError
 from zqcnn_xp.formats.onnx import reader
 
 
@@ -245,3 +245,34 @@ def test_resize_to_the_size_of_another_value(models):
     # At any other size the ratio is not 2: not one Upsample for all sizes.
     with pytest.raises(FormatError, match=r"Resize.*free input size"):
         reader.read(models.bytes(nodes, {"x": x}, free=(2, 3)))
+
+
+def test_a_network_that_wants_even_sizes(models):
+    nodes = [
+        node("MaxPool", ["x"], ["small"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Resize", ["small", "", "scales"], ["large"], mode="nearest"),
+        node("Add", ["x", "large"], ["y"]),
+    ]
+    x = values((1, 3, 8, 12))
+    made = models.bytes(nodes, {"x": x}, {"scales": np.float32([1, 1, 2, 2])}, free=(2, 3))
+    graph = models.compare(made, {"x": x})
+    with pytest.raises(ShapeError, match="broadcast"):
+        graph.shapes({"x": (1, 3, 7, 12)})
+
+
+def test_padding_computed_from_the_size_is_refused_where_the_size_is_free(models):
+    # Zeros up to the next multiple of 32: none at all at some sizes, which must mislead no one.
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Gather", ["shape", "axes"], ["sizes"]),
+        node("Div", ["sizes", "even"], ["whole"]),
+        node("Mul", ["whole", "even"], ["below"]),
+        node("Sub", ["sizes", "below"], ["rest"]),
+        node("Concat", ["zeros", "rest"], ["pads"], axis=0),
+        node("Pad", ["x", "pads"], ["y"]),
+    ]
+    constants = {"axes": np.int64([2, 3]), "even": np.int64([32]), "zeros": np.int64([0] * 6)}
+    x = values((1, 3, 32, 40))
+    models.compare(models.bytes(nodes, {"x": x}, constants), {"x": x})
+    with pytest.raises(FormatError, match=r"Pad.*free input size"):
+        reader.read(models.bytes(nodes, {"x": x}, constants, free=(2, 3)))

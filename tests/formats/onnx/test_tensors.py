@@ -12,7 +12,9 @@ from zqcnn_xp.formats.onnx.external import ExternalData
 from zqcnn_xp.formats.onnx.tensors import DTYPES, tensor_array
 
 
-@pytest.mark.parametrize("dims", [[2, 3], [1 << 62, 1 << 62], [-1, -3], [1, 3, 0]])
+@pytest.mark.parametrize(
+    "dims", [[2, 3], [1 << 62, 1 << 62], [-1, -3], [1, 3, 0], [0, 1 << 62], [3] + [1] * 99]
+)
 def test_dims_are_compared_with_the_bytes_there(models, dims):
     def change(tensor):
         tensor.dims[:] = dims

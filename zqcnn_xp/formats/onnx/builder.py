@@ -10,6 +10,7 @@ import numpy as np
 
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.onnx.records import ModelRecord, Tensor
+from zqcnn_xp.formats.onnx.tensors import MAX_RANK
 from zqcnn_xp.formats.onnx.values import Const, Operand, Value
 from zqcnn_xp.graph import Node
 from zqcnn_xp.ops.base import Shape
@@ -103,6 +104,8 @@ class Builder:
         FormatError
             Naming the node.
         """
+        if len(shape) > MAX_RANK:
+            raise call.error(f"a result of {len(shape)} axes", f"at most {MAX_RANK}")
         if prod(shape) > self.limits.max_elements:
             expected = f"at most {self.limits.max_elements:,} elements (Limits.max_elements)"
             raise call.error(f"a result of shape {shape}", expected)

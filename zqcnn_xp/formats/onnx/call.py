@@ -42,6 +42,11 @@ class Call:
         """Return an error that names the file, the node and its op type."""
         return FormatError(self.builder.file, self.node.label, found, expected)
 
+    def _refused(self, error: Exception) -> FormatError:
+        """Turn an op's "Op: found ..., expected ..." into an error of the file."""
+        head, _, expected = str(error).partition(", expected ")
+        return self.error(head.partition("found ")[2] or head, expected or "what the op admits")
+
     # --- attributes ---------------------------------------------------------------------------
 
     def attribute(self, name: str, kind: str, default: T) -> Any | T:
@@ -165,7 +170,7 @@ class Call:
                 (shape,) = op.infer(*found)
                 want = op.weights(*found)
             except (ShapeError, InputError) as error:
-                raise self.error(str(error), "inputs and attributes that fit") from error
+                raise self._refused(error) from error
             for name, array in weights.items():
                 if array.shape != want[name]:
                     raise self.error(f"{name} of shape {array.shape}", f"{want[name]}")
@@ -194,7 +199,7 @@ class Call:
         try:
             return kind(*arguments, **options)
         except InputError as error:
-            raise self.error(str(error), "attributes that fit") from error
+            raise self._refused(error) from error
 
     def reshape(self, x: Value, targets: tuple[Shape, ...], last: bool = False) -> Value:
         """Emit a `Reshape` to the given shape at each probe; nothing where it is that already."""

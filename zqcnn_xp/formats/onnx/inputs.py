@@ -6,15 +6,28 @@ import numpy as np
 
 from zqcnn_xp.errors import FormatError
 from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord, Port
+from zqcnn_xp.formats.onnx.tensors import MAX_RANK
 from zqcnn_xp.graph import GraphInput
 
-__all__ = ["graph_input", "transposed"]
+__all__ = ["graph_input", "images_of"]
 
 _TO_NCHW = (0, 3, 1, 2)
 
 
-def graph_input(model: ModelRecord, port: Port) -> GraphInput:
-    """Return the input in (N, C, H, W) order, whichever the file has.
+def images_of(model: ModelRecord) -> frozenset[str]:
+    """Return the inputs that nothing reads but transposes from (N, H, W, C) to (N, C, H, W)."""
+    images = {port.name for port in model.inputs if port.shape is not None and len(port.shape) == 4}
+    outputs = {port.name for port in model.outputs}
+    read: set[str] = set()
+    for node in model.nodes:
+        read.update(node.inputs)
+        if not is_to_nchw(node) or node.outputs[0] in outputs:
+            images.difference_update(node.inputs)
+    return frozenset((images & read) - outputs)
+
+
+def graph_input(model: ModelRecord, port: Port, image: bool) -> GraphInput:
+    """Return an input; ``image`` brings (N, H, W, C) into (N, C, H, W) order.
 
     Raises
     ------
@@ -26,26 +39,13 @@ def graph_input(model: ModelRecord, port: Port) -> GraphInput:
         raise FormatError(model.file, where, f"type {port.dtype}", "float32")
     if port.shape is None:
         raise FormatError(model.file, where, "no shape", "one, at least its number of axes")
-    if len(port.shape) > 16:
-        raise FormatError(model.file, where, f"{len(port.shape)} axes", "at most 16")
+    if len(port.shape) > MAX_RANK:
+        raise FormatError(model.file, where, f"{len(port.shape)} axes", f"at most {MAX_RANK}")
     shape = port.shape
-    if transposed(model, port):
+    if image:
         shape = tuple(shape[axis] for axis in _TO_NCHW)
     nominal = tuple(size for size in shape if size is not None)
     return GraphInput(port.name, shape, nominal if len(nominal) == len(shape) else None)
-
-
-def transposed(model: ModelRecord, port: Port) -> bool:
-    """Tell whether all that reads an input is a transpose from (N, H, W, C) to (N, C, H, W)."""
-    if port.shape is None or len(port.shape) != 4:
-        return False
-    readers = [node for node in model.nodes if port.name in node.inputs]
-    outputs = {output.name for output in model.outputs}
-    return (
-        bool(readers)
-        and port.name not in outputs
-        and all(is_to_nchw(node) and node.outputs[0] not in outputs for node in readers)
-    )
 
 
 def is_to_nchw(node: NodeRecord) -> bool:

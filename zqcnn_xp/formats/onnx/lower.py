@@ -27,7 +27,7 @@ from zqcnn_xp.formats.onnx import (
 from zqcnn_xp.formats.onnx.builder import Builder
 from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.formats.onnx.fold import FOLDS, constant, fold, shape_of
-from zqcnn_xp.formats.onnx.inputs import graph_input, transposed
+from zqcnn_xp.formats.onnx.inputs import graph_input, images_of
 from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord
 from zqcnn_xp.formats.onnx.values import EVEN_PROBES, PROBES, Const, Value, probe_shapes
 from zqcnn_xp.graph import Graph, GraphInput
@@ -64,7 +64,8 @@ def lower(model: ModelRecord, limits: Limits) -> Graph:
         Naming the node, its op type and what is not covered.
     """
     _check_counts(model, limits)
-    inputs = tuple(graph_input(model, port) for port in model.inputs)
+    images = images_of(model)
+    inputs = tuple(graph_input(model, port, port.name in images) for port in model.inputs)
     if all(size is not None for source in inputs for size in source.shape):
         return _lower(model, limits, inputs, PROBES[:1])
     try:
@@ -75,14 +76,15 @@ def lower(model: ModelRecord, limits: Limits) -> Graph:
             raise
         try:
             return _lower(model, limits, inputs, EVEN_PROBES)
-        except FormatError:
-            raise error from None
+        except FormatError as second:
+            # Sizes refused again say less than what stands in the way at any size.
+            raise (error if isinstance(second.__cause__, ShapeError) else second) from None
 
 
 def _lower(
     model: ModelRecord, limits: Limits, inputs: tuple[GraphInput, ...], probes: tuple[Shape, ...]
 ) -> Graph:
-    images = {port.name for port in model.inputs if transposed(model, port)}
+    images = images_of(model)
     builder = Builder(model, limits, len(probes))
     blobs = _start(builder, model, inputs, probes)
     for node in model.nodes:

@@ -11,7 +11,10 @@ from zqcnn_xp.errors import FormatError
 from zqcnn_xp.formats.onnx.external import ExternalData
 from zqcnn_xp.formats.onnx.records import Tensor
 
-__all__ = ["DTYPES", "tensor_array"]
+__all__ = ["DTYPES", "MAX_RANK", "tensor_array"]
+
+MAX_RANK = 16
+"""Axes of a tensor or a value; no network comes near."""
 
 # TensorProto.DataType -> (NumPy dtype of the values, typed field that may carry them).
 DTYPES: dict[int, tuple[str, str]] = {
@@ -61,8 +64,9 @@ def tensor_array(file: str, proto: Any, external: ExternalData) -> Tensor:
         raise FormatError(file, where, f"data type {code}", "a float, integer or bool type")
     dtype, field = np.dtype(DTYPES[code][0]), DTYPES[code][1]
     dims = tuple(int(size) for size in proto.dims)
-    if any(size < 0 for size in dims):
-        raise FormatError(file, where, f"dims {dims}", "sizes of 0 or more")
+    if len(dims) > MAX_RANK or any(not 0 <= size < 1 << 40 for size in dims):
+        expected = f"at most {MAX_RANK} sizes of 0 or more"
+        raise FormatError(file, where, f"dims {dims[: MAX_RANK + 1]}", expected)
     count = prod(dims)
     if proto.HasField("segment"):
         raise FormatError(file, where, "a segmented tensor", "one in one piece")
