@@ -90,7 +90,7 @@ def test_a_folder_in_the_file_s_place_is_named(clean):
 
 def test_the_table_must_be_a_table(clean):
     (clean / "pyproject.toml").write_text("[tool]\nzqcnn_xp = 3\n")
-    with pytest.raises(ConfigError, match="found tool.zqcnn_xp = 3, expected a table"):
+    with pytest.raises(ConfigError, match=r"found tool.zqcnn_xp = 3, expected a table"):
         resolve("backend")
 
 

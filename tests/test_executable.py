@@ -80,9 +80,7 @@ def test_a_value_read_twice_by_one_node():
 
 
 def test_outputs_that_nobody_reads():
-    graph = Graph(
-        (GraphInput("x", (None, 2)),), (Node("h", Halves(), ("x",), ("a", "b")),), ("b",)
-    )
+    graph = Graph((GraphInput("x", (None, 2)),), (Node("h", Halves(), ("x",), ("a", "b")),), ("b",))
     found = walk(graph, x=(1, 2))({"x": X + 4})
     assert list(found) == ["b"]
     assert found["b"][0, 0] == 1

@@ -154,7 +154,7 @@ def test_blobs_are_looked_up_before_values():
 def test_an_unknown_blob_suggests_the_nearest():
     with pytest.raises(GraphError, match="did you mean first"):
         branchy().value("frist")
-    with pytest.raises(GraphError, match="no blob 'qqqq' in the network$"):
+    with pytest.raises(GraphError, match=r"no blob 'qqqq' in the network$"):
         branchy().value("qqqq")
 
 

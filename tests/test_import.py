@@ -26,7 +26,7 @@ def run(*args, cwd=None, **environ):
 
 
 def test_import_is_quick():
-    """The cumulative figure of -X importtime; the best of some, as other work shares the machine."""
+    """The cumulative figure of -X importtime; the best of some, as the machine is shared."""
 
     def once():
         lines = run("-X", "importtime", "-c", "import zqcnn_xp").stderr.splitlines()

@@ -203,7 +203,9 @@ def test_no_backend_at_all(plugins):
 
 def test_an_unknown_name_suggests(plugins):
     plugins("Plain", "Quick")
-    with pytest.raises(InputError, match="'quik' .argument., expected one of auto, plain, quick; "):
+    with pytest.raises(
+        InputError, match=r"'quik' .argument., expected one of auto, plain, quick; "
+    ):
         get_backend("quik")
     with pytest.raises(InputError, match="did you mean 'quick'"):
         get_backend("quik")
@@ -224,7 +226,7 @@ def test_a_backend_of_the_wrong_type_is_refused(wrong):
 
 def test_a_named_backend_that_cannot_run_says_why_and_how(plugins):
     plugins("Absent", "Crashing", "Plain")
-    with pytest.raises(BackendUnavailable, match="no device found; .*pip install absent"):
+    with pytest.raises(BackendUnavailable, match=r"no device found; .*pip install absent"):
         get_backend("absent")
     with pytest.raises(BackendUnavailable, match="'crashing' cannot start: OSError: libgpu"):
         get_backend("crashing")

@@ -443,22 +443,22 @@ def nets(draw):
     seed = draw(st.integers(0, 2**31))
     rng = np.random.default_rng(seed)
     channels, nodes, value, flat = 3, [], "x", False
-    values = [value]
-    kinds = ["conv", "dw", "bn", "scale", "addbias", "prelu", "shared", "relu", "id", "branch", "fc"]
-    for i, kind in enumerate(draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=10))):
+    like = {value: channels}  # values of the same map size, with their channels
+    kinds = ["conv", "conv", "dw", "bn", "scale", "addbias", "prelu", "shared", "relu", "id", "fc"]
+    kinds += ["join"] * 4  # a second reader forbids folding
+    for i, kind in enumerate(draw(st.lists(st.sampled_from(kinds), min_size=3, max_size=12))):
         name = f"v{i}"
-        source = draw(st.sampled_from(values)) if kind == "branch" and not flat else value
-        weights = {}
+        source, second, weights = value, (), {}
 
-        def vector(n=None, rng=rng):
-            return floats(n or channels, rng=rng)
+        def vector(n=channels):
+            return floats(n, rng=rng)
 
         if kind == "conv" and not flat:
             bias, width = bool(rng.integers(2)), int(rng.integers(1, 5))
             op = Conv2D(width, (3, 3), pads=(1, 1, 1, 1), bias=bias)
             weights = {"weight": floats(3, 3, channels, width, rng=rng) / 5}
             channels = width
-            weights |= {"bias": vector()} if bias else {}
+            weights |= {"bias": vector(width)} if bias else {}
         elif kind == "dw" and not flat:
             op = Conv2D(channels, (3, 3), pads="same_upper", groups=channels)
             weights = {"weight": floats(3, 3, 1, channels, rng=rng), "bias": vector()}
@@ -480,23 +480,27 @@ def nets(draw):
         elif kind == "fc" and not flat:
             flat = bool(rng.integers(2))
             if flat:
-                nodes.append(Node(f"flat{i}", Flatten(form="drop"), (value,), (f"flat{i}",)))
                 source = f"flat{i}"
-                values.append(source)
+                nodes.append(Node(source, Flatten(form="drop"), (value,), (source,)))
             shape = (channels * 20,) if flat else (4, 5, channels)
             channels = 4
             op = Dense(channels)
-            weights = {"weight": floats(*shape, channels, rng=rng) / 8, "bias": vector()}
+            weights = {"weight": floats(*shape, channels, rng=rng) / 8, "bias": vector(channels)}
             # Nothing after this layer has a map, so layers of windows are left out.
             flat = True
+        elif kind == "join":
+            same = [other for other in like if like[other] == like[value]]
+            op, second = Elementwise("sum"), (draw(st.sampled_from(same)),)
         else:
             op = Identity()
-        nodes.append(Node(name, op, (source,), (name,), weights))
-        if kind != "branch":
-            value = name
-        values.append(name)
+        nodes.append(Node(name, op, (source, *second), (name,), weights))
+        if isinstance(op, Dense):
+            like.clear()
+        like[name] = channels
+        value = name
     graph = Graph((GraphInput("x", (None, 3, 4, 5)),), tuple(nodes), (value,)).validate()
     asked = draw(st.lists(st.sampled_from(graph.values), min_size=1, max_size=4, unique=True))
+    asked += [value] if value not in asked and draw(st.booleans()) else []
     return graph, asked, floats(2, 3, 4, 5, rng=rng)
 
 
@@ -520,7 +524,10 @@ def test_folding_keeps_every_blob_that_is_asked_for(case):
 def test_eight_threads_give_the_serial_results(net):
     rng = np.random.default_rng(5)
     jobs = [
-        (floats(1 + i % 5, 3, 8, 8, rng=rng), [None, "side", "conv1", ["prob", "conv1@conv1"]][i % 4])
+        (
+            floats(1 + i % 5, 3, 8, 8, rng=rng),
+            [None, "side", "conv1", ["prob", "conv1@conv1"]][i % 4],
+        )
         for i in range(64)
     ]
     serial = Session(net, "numpy")
