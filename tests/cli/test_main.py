@@ -139,14 +139,15 @@ def test_a_reader_that_leaves_early_is_no_error(cli, net):
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_an_interrupt_is_130_without_a_traceback(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "zqcnn_xp", "detect", "-", "--backend", "numpy"],
+        [sys.executable, "-m", "zqcnn_xp", "detect", "missing.png", "-", "--backend", "numpy"],
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2.5)  # it waits for standard input, which never comes
+    assert process.stderr.readline().startswith("error: missing.png")
+    time.sleep(0.3)  # now it waits for standard input, which never comes
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 
 from zqcnn_xp.cli.output import print_json, print_table, tracked
 
@@ -35,3 +37,19 @@ def test_no_progress_bar_without_a_terminal(capsys):
     assert list(tracked(iter(range(5)), 5, "working")) == list(range(5))
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_a_progress_bar_where_a_person_looks_on(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert list(tracked(iter("abc"), 3, "working")) == ["a", "b", "c"]
+    assert "working" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    before = len(terminal.getvalue())
+    assert list(tracked(iter("a"), 1, "working")) == ["a"]
+    assert len(terminal.getvalue()) == before
