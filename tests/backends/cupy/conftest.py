@@ -47,6 +47,8 @@ def make_backend(request):
     if request.param == "simulator":
         request.getfixturevalue("sim")
     else:
+        # A test of the simulator must never count as one of a GPU.
+        assert "sim" not in request.fixturenames
         try:
             CupyBackend()
         except BackendUnavailable as error:
@@ -56,7 +58,14 @@ def make_backend(request):
 
 @pytest.fixture
 def backend(make_backend):
+    """A backend on the simulator, and again on a GPU."""
     return make_backend()
+
+
+@pytest.fixture
+def sim_backend(sim):
+    """A backend on the simulator alone, for tests that look into it."""
+    return CupyBackend()
 
 
 @pytest.fixture

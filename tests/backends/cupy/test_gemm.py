@@ -39,20 +39,20 @@ def test_strided_batch_into_columns(backend):
     np.testing.assert_allclose(found, np.einsum("rgi,igc->rgc", a, b), rtol=0, atol=1e-5)
 
 
-def test_tf32_is_off_unless_asked_for(sim, backend):
+def test_tf32_is_off_unless_asked_for(sim, sim_backend):
     rng = np.random.default_rng(2)
     a, b = (rng.standard_normal((64, 64)).astype(np.float32) for _ in range(2))
     exact = a.astype(np.float64) @ b
     for tf32, low, high in ((False, 0, 1e-5), (True, 1e-4, 1e-2)):
-        found = product(backend, Gemm(sim, tf32=tf32), a, b)
+        found = product(sim_backend, Gemm(sim, tf32=tf32), a, b)
         assert low <= np.abs(found - exact).max() / np.abs(exact).max() <= high
 
 
-def test_the_handle_is_left_as_it_was(sim, backend):
+def test_the_handle_is_left_as_it_was(sim, sim_backend):
     handle = sim.cuda.get_cublas_handle()
     handle.update(math=3, pointer=1)
     try:
-        product(backend, Gemm(sim), np.ones((2, 2), np.float32), np.ones((2, 2), np.float32))
+        product(sim_backend, Gemm(sim), np.ones((2, 2), np.float32), np.ones((2, 2), np.float32))
         assert handle == {"math": 3, "pointer": 1}
     finally:
         handle.update(math=0, pointer=0)

@@ -41,16 +41,16 @@ def test_the_grid_is_bounded_and_never_empty(sim):
     assert launch.LIMIT + launch.MAX_BLOCKS * launch.THREADS < 2**31
 
 
-def test_a_grid_smaller_than_the_work_strides(sim, backend, compare, monkeypatch):
+def test_a_grid_smaller_than_the_work_strides(sim, sim_backend, compare, monkeypatch):
     from zqcnn_xp.ops.conv2d import Conv2D
 
     monkeypatch.setattr(launch, "MAX_BLOCKS", 1)
-    assert compare(backend, Conv2D(8, (3, 3)), (2, 8, 12, 12)) is not None
-    assert compare(backend, Conv2D(8, (3, 3), groups=8), (2, 8, 12, 12)) is not None
+    assert compare(sim_backend, Conv2D(8, (3, 3)), (2, 8, 12, 12)) is not None
+    assert compare(sim_backend, Conv2D(8, (3, 3), groups=8), (2, 8, 12, 12)) is not None
 
 
-def test_unaligned_memory_moves_single_floats(sim, backend):
-    x = backend.from_numpy(np.zeros(64, np.float32))
+def test_unaligned_memory_moves_single_floats(sim, sim_backend):
+    x = sim_backend.from_numpy(np.zeros(64, np.float32))
     assert pack_for(8, x) == 4
     assert pack_for(6, x) == 1
     assert pack_for(8, x, x[1:]) == 1
