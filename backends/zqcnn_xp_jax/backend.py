@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from zqcnn_xp.backend import Availability, Backend, Kernel
+from zqcnn_xp.backend import Availability, Backend, Kernel, host_array
 from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph
@@ -127,9 +127,13 @@ class JaxBackend(Backend):
         found = x if isinstance(x, jax.Array) else super().from_array(x)
         if isinstance(found, jax.core.Tracer):
             return found
-        # An imported array may keep another library's strides, which programs do not accept.
-        found = found if _row_major(found) else jax.numpy.copy(found)
-        return jax.device_put(found, self.device)
+        if _row_major(found):
+            return jax.device_put(found, self.device)
+        # It kept the exporter's strides, which programs do not accept, nor, in JAX before 0.5,
+        # most functions: on a CPU a copy by NumPy costs the same and always works.
+        if found.devices() <= set(jax.devices("cpu")):
+            return self.from_numpy(host_array(x))
+        return jax.device_put(jax.numpy.copy(found), self.device)
 
     def kernel(self, op: Op, *shapes: Shape) -> Kernel | None:
         """Return XLA's primitive where it is quicker, under this backend's precision."""
@@ -192,6 +196,8 @@ class JaxBackend(Backend):
 
 def _row_major(x: Any) -> bool:
     """Tell whether an array's axes lie in memory in their own order."""
+    # JAX renamed both attributes; where there are neither, it has no other layouts.
     held = getattr(x, "format", None) or getattr(x, "layout", None)
-    order = getattr(getattr(held, "layout", None), "major_to_minor", None)
+    layout = getattr(held, "layout", None) or getattr(held, "device_local_layout", None)
+    order = getattr(layout, "major_to_minor", None)
     return order is None or tuple(order) == tuple(range(x.ndim))

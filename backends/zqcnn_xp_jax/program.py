@@ -34,13 +34,17 @@ class Program:
         self.backend = backend
         self.weights = {node.name: dict(weights[node.name]) for node in graph.nodes}
         self.inputs = tuple(source.name for source in graph.inputs)
-        self.walk = _StagedWalk(graph, shapes, backend, self.weights)
+        self.walk = Walk(graph, shapes, backend, self.weights)
+        staged = _StagedWalk(graph, shapes, backend, self.weights)
         placed = jax.sharding.SingleDeviceSharding(backend.device)
 
         def described(shape: Shape, dtype: Any) -> Any:
             return jax.ShapeDtypeStruct(shape, dtype, sharding=placed)
 
-        lowered = jax.jit(self._run).lower(
+        def run(weights: Mapping[str, Weights], inputs: Mapping[str, Array]) -> dict[str, Array]:
+            return self._run(staged, weights, inputs)
+
+        lowered = jax.jit(run).lower(
             jax.tree.map(lambda w: described(w.shape, w.dtype), self.weights),
             {name: described(storage_shape(shapes[name]), "float32") for name in self.inputs},
         )
@@ -49,12 +53,14 @@ class Program:
             lowered.compile() if store is None else store.compile(lowered, backend.device)
         )
 
-    def _run(self, weights: Mapping[str, Weights], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def _run(
+        self, walk: Walk, weights: Mapping[str, Weights], inputs: Mapping[str, Array]
+    ) -> dict[str, Array]:
         import jax
 
         self.backend.count_trace()
         with jax.default_matmul_precision(self.backend.precision):
-            return self.walk.run(inputs, weights)
+            return walk.run(inputs, weights)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run once; inside another JAX transformation, become part of it."""
@@ -62,7 +68,7 @@ class Program:
 
         given = {name: inputs[name] for name in self.inputs}
         if any(isinstance(x, jax.core.Tracer) for x in given.values()):
-            return self._run(self.weights, given)
+            return self._run(self.walk, self.weights, given)
         found: dict[str, Array] = self.compiled(self.weights, given)
         return found
 
