@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from zqcnn_xp.errors import InputError
 from zqcnn_xp.ops import Activation
 from zqcnn_xp.testing.check_op import NAMESPACES, check_op
 
@@ -75,3 +76,8 @@ def test_ends_of_the_range_give_no_warning_and_the_limits() -> None:
 
 def test_one_multiply_add_for_each_element() -> None:
     assert Activation("relu").muladds((1, 8, 5, 6)) == 240
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(InputError, match="found kind 'gelu'"):
+        Activation("gelu")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops import Activation, Conv2D, PReLU
 from zqcnn_xp.testing.check_op import NAMESPACES, check_op
 
@@ -162,3 +162,20 @@ def test_multiply_adds_count_bias_and_a_fused_prelu() -> None:
 def test_shapes_that_do_not_fit_are_refused(op: Conv2D, shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match="Conv2D"):
         op.infer(shape)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernel": (0, 3)},
+        {"stride": (0, 1)},
+        {"dilation": (1, 0)},
+        {"pads": (-1, 0, 0, 0)},
+        {"pads": (1, 1)},
+        {"groups": 0},
+        {"out_channels": 0},
+    ],
+)
+def test_bad_attributes_are_refused(attributes: dict) -> None:
+    with pytest.raises(InputError, match="Conv2D: found"):
+        Conv2D(**{"out_channels": 4, "kernel": (3, 3), **attributes})

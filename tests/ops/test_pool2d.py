@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops import Pool2D
 from zqcnn_xp.testing.check_op import NAMESPACES, check_op
 
@@ -162,3 +162,24 @@ def test_multiply_adds_are_the_cells_looked_at() -> None:
 def test_shapes_that_do_not_fit_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ShapeError, match="Pool2D"):
         Pool2D("max", (3, 3)).infer(shape)
+
+
+def test_an_empty_map_has_no_mean() -> None:
+    with pytest.raises(ShapeError, match="found an empty map"):
+        Pool2D("average", None).infer((1, 3, 0, 4))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kind": "maximum"},
+        {"kernel": (0, 3)},
+        {"stride": (0, 1)},
+        {"pads": (0, -1, 0, 0)},
+        {"pad_value": "one"},
+        {"count": "all"},
+    ],
+)
+def test_bad_attributes_are_refused(attributes: dict) -> None:
+    with pytest.raises(InputError, match="Pool2D: found"):
+        Pool2D(**{"kind": "max", "kernel": (3, 3), **attributes})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
+from zqcnn_xp.errors import InputError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
 
 __all__ = ["Activation", "ActivationKind"]
@@ -28,6 +29,11 @@ class Activation(Op):
     low, high
         Bounds of ``"clip"``.
 
+    Raises
+    ------
+    InputError
+        If the kind is unknown.
+
     Examples
     --------
     >>> import numpy as np
@@ -39,6 +45,12 @@ class Activation(Op):
     alpha: float = 0.0
     low: float = 0.0
     high: float = 6.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(ActivationKind):
+            known = ", ".join(get_args(ActivationKind))
+            msg = f"Activation: found kind {self.kind!r}, expected one of {known}"
+            raise InputError(msg)
 
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         """Return the input's shape."""

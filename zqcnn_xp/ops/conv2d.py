@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
-from zqcnn_xp.ops.window import Pads, extent, output_size, pad_spatial, resolve_pads, taps
+from zqcnn_xp.ops.window import (
+    Pads,
+    check_window,
+    extent,
+    output_size,
+    pad_spatial,
+    resolve_pads,
+    taps,
+)
 
 __all__ = ["Conv2D"]
 
@@ -34,6 +42,11 @@ class Conv2D(Op):
         An element-wise op (`Activation`, `PReLU`) applied to the result; its weights sit
         beside this op's own.
 
+    Raises
+    ------
+    InputError
+        If an attribute is out of range.
+
     Notes
     -----
     Weight layout is HWIO: ``weight`` (kH, kW, C / groups, O), float32.
@@ -52,6 +65,15 @@ class Conv2D(Op):
     groups: int = 1
     bias: bool = True
     activation: Op | None = None
+
+    def __post_init__(self) -> None:
+        check_window("Conv2D", self.kernel, self.stride, self.pads, self.dilation)
+        if self.out_channels < 1 or self.groups < 1:
+            msg = (
+                f"Conv2D: found {self.out_channels} output channels in {self.groups} groups, "
+                "expected at least one of each"
+            )
+            raise InputError(msg)
 
     def weights(self, *shapes: Shape) -> dict[str, Shape]:
         """Return ``weight`` (kH, kW, C / groups, O), ``bias`` (O,) and the activation's."""

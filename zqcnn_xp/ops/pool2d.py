@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
-from zqcnn_xp.ops.window import Pads, output_size, pad_spatial, resolve_pads, taps
+from zqcnn_xp.ops.window import Pads, check_window, output_size, pad_spatial, resolve_pads, taps
 
 __all__ = ["Pool2D"]
 
@@ -41,6 +42,11 @@ class Pool2D(Op):
     counted
         Kernel that `muladds` counts, where a format counts another than it computes.
 
+    Raises
+    ------
+    InputError
+        If an attribute is out of range.
+
     Examples
     --------
     >>> Pool2D("max", (2, 2), (2, 2), ceil=True).infer((1, 10, 238, 317))
@@ -57,11 +63,25 @@ class Pool2D(Op):
     count: Literal["valid", "padded", "kernel"] = "padded"
     counted: tuple[int, int] | None = None
 
+    def __post_init__(self) -> None:
+        check_window("Pool2D", self.kernel or (1, 1), self.stride, self.pads)
+        for name, value, known in (
+            ("kind", self.kind, ("max", "average")),
+            ("pad_value", self.pad_value, ("ignore", "zero")),
+            ("count", self.count, ("valid", "padded", "kernel")),
+        ):
+            if value not in known:
+                msg = f"Pool2D: found {name} {value!r}, expected one of {', '.join(known)}"
+                raise InputError(msg)
+
     def infer(self, *shapes: Shape) -> tuple[Shape, ...]:
         """Return (N, C, H', W')."""
         (shape,) = shapes
         check_rank("Pool2D", shape)
         n, c, h, w = shape
+        if self.kernel is None and not h * w:
+            msg = f"Pool2D: found an empty map {shape}, expected cells to pool"
+            raise ShapeError(msg)
         if self.kernel is None:
             return ((n, c, 1, 1),)
         top, bottom, left, right = self.padding(h, w)

@@ -5,13 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
-from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array
 
-__all__ = ["Pads", "extent", "output_size", "pad_spatial", "resolve_pads", "taps"]
+__all__ = [
+    "Pads",
+    "check_window",
+    "extent",
+    "output_size",
+    "pad_spatial",
+    "resolve_pads",
+    "taps",
+]
 
 Pads: TypeAlias = tuple[int, int, int, int] | Literal["same_upper"]
 """(top, bottom, left, right), or TensorFlow's SAME rule evaluated at run time."""
+
+
+def check_window(
+    op: str,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pads: Pads,
+    dilation: tuple[int, int] = (1, 1),
+) -> None:
+    """Refuse a window that no map can have.
+
+    Raises
+    ------
+    InputError
+        If kernel, stride or dilation is below 1 or a pad below 0, or their counts are wrong.
+    """
+    pairs = (kernel, stride, dilation)
+    sides = (0, 0, 0, 0) if pads == "same_upper" else pads
+    if any(len(p) != 2 or min(p) < 1 for p in pairs) or len(sides) != 4 or min(sides) < 0:
+        msg = (
+            f"{op}: found kernel {kernel}, stride {stride}, dilation {dilation}, pads {pads!r}, "
+            "expected pairs of 1 or more, and four pads of 0 or more or 'same_upper'"
+        )
+        raise InputError(msg)
 
 
 def extent(kernel: int, dilation: int) -> int:
