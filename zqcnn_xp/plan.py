@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import array_api_compat.numpy as host_xp
+import numpy as host_xp
 import numpy as np
 from array_api_compat import device as device_of
 
