@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import numpy as host_xp
 import numpy as np
 from array_api_compat import device as device_of
 
@@ -122,7 +121,7 @@ class Plan:
 
     def _padded(self, x: Array, count: int) -> Array:
         """Add samples of zeros."""
-        xp = host_xp if isinstance(x, np.ndarray) else self.backend.xp
+        xp = np if isinstance(x, np.ndarray) else self.backend.xp
         rest = xp.zeros((count - x.shape[0], *x.shape[1:]), dtype=x.dtype, device=device_of(x))
         return xp.concat([x, rest], axis=0)
 
@@ -171,7 +170,7 @@ class Plan:
             x if isinstance(x, np.ndarray) else self.backend.to_numpy(x)
             for x in (values[value] for value in node.inputs)
         ]
-        outputs = node.op.forward(host_xp, node.weights, *xs)
+        outputs = node.op.forward(np, node.weights, *xs)
         values.update(zip(node.outputs, outputs, strict=True))
 
 
