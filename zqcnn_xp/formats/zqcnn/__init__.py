@@ -14,8 +14,9 @@ from typing import Any
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, read_source
+from zqcnn_xp.formats.zqcnn.check import check_merged
 from zqcnn_xp.formats.zqcnn.link import link
-from zqcnn_xp.formats.zqcnn.lower import check_merged, lower, lower_input
+from zqcnn_xp.formats.zqcnn.lower import lower, lower_input
 from zqcnn_xp.formats.zqcnn.merge import merge
 from zqcnn_xp.formats.zqcnn.parse import parse
 from zqcnn_xp.formats.zqcnn.weights import open_weights

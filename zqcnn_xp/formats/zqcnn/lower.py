@@ -12,17 +12,14 @@ from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.zqcnn import lower_pointwise as pointwise
 from zqcnn_xp.formats.zqcnn import lower_shape, lower_ssd
 from zqcnn_xp.formats.zqcnn import lower_window as window
+from zqcnn_xp.formats.zqcnn.check import check_free, sizes
 from zqcnn_xp.formats.zqcnn.layer import Layer, Lowering, explain
 from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.formats.zqcnn.weights import WeightStream
 from zqcnn_xp.graph import GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["Rule", "check_merged", "lower", "lower_input"]
-
-# Sizes to infer channels with where the file declares none. The second one shows whether the
-# weights depend on the size, in which case the file has to declare it.
-_STAND_INS = (512, 600)
+__all__ = ["Rule", "lower", "lower_input"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def lower(
     """
     if source.nominal is None and compat:
         _refuse_frozen(records)
-    shapes = {source.name: _sizes(source)}
+    shapes = {source.name: sizes(source)}
     layers: list[Layer] = []
     for record in records[1:]:
         rule = _RULES[record.kind]
@@ -135,7 +132,7 @@ def lower(
             raise record.error(found, f"at most {limits.max_elements:,} (Limits.max_elements)")
         layers.append(Layer(record, op, arrays, bottoms, top))
     if source.nominal is None:
-        _check_free(records, layers, source)
+        check_free(records, layers, source)
     weights.finish()
     return layers
 
@@ -172,56 +169,3 @@ def _refuse_frozen(records: list[Record]) -> None:
                 "pad_type=SAME in a network whose Input declares no H and W",
                 "a declared size, from which compat='zqcnn' computes the padding",
             )
-
-
-def _check_free(records: list[Record], layers: list[Layer], source: GraphInput) -> None:
-    """Refuse weights that another size of the input would change."""
-    size = _STAND_INS[1]
-    shapes: dict[str, Shape] = {source.name: (1, source.shape[1] or 0, size, size)}
-    for layer in layers:
-        inputs = tuple(shapes[bottom] for bottom in layer.bottoms)
-        shapes[layer.top] = _infer(layer, inputs)
-        if not _fits(layer, inputs):
-            raise records[0].error(
-                f"no H and W, but the weights of layer {layer.record.name!r} "
-                f"(line {layer.record.line}) depend on them",
-                "H=<int> and W=<int>",
-            )
-
-
-def check_merged(layers: list[Layer], source: GraphInput) -> None:
-    """Refuse layers that merging by adjacency has left without a bottom, or with another's shape.
-
-    Raises
-    ------
-    FormatError
-        Naming the line.
-    """
-    shapes = {source.name: _sizes(source)}
-    for layer in layers:
-        for bottom in layer.bottoms:
-            if bottom not in shapes:
-                found = f"bottom {bottom!r} of layer {layer.record.name!r}, which merging removed"
-                raise layer.record.error(found, "a file whose adjacent layers belong together")
-        inputs = tuple(shapes[bottom] for bottom in layer.bottoms)
-        shapes[layer.top] = _infer(layer, inputs)
-        if not _fits(layer, inputs):
-            found = f"weights of layer {layer.record.name!r} that no longer fit after merging"
-            raise layer.record.error(found, "a file whose adjacent layers belong together")
-
-
-def _sizes(source: GraphInput) -> Shape:
-    return source.nominal or (1, source.shape[1] or 0, _STAND_INS[0], _STAND_INS[0])
-
-
-def _infer(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
-    try:
-        (shape,) = layer.op.infer(*inputs)
-    except (ShapeError, InputError) as error:
-        raise explain(layer.record, error) from error
-    return shape
-
-
-def _fits(layer: Layer, inputs: tuple[Shape, ...]) -> bool:
-    found = {name: tuple(array.shape) for name, array in layer.weights.items()}
-    return layer.op.weights(*inputs) == found
