@@ -89,8 +89,28 @@ def _reflected(name: str) -> Any:
     return method
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul",
-              "lt", "le", "gt", "ge", "eq", "ne", "and_", "or_", "xor", "neg", "abs", "invert"):
+for _name in (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+    "and_",
+    "or_",
+    "xor",
+    "neg",
+    "abs",
+    "invert",
+):
     setattr(ndarray, f"__{_name.rstrip('_')}__", _operator(_name))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
     setattr(ndarray, f"__r{_name}__", _reflected(_name))

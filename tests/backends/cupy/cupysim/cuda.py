@@ -80,7 +80,10 @@ class Stream:
     _ptrs = itertools.count(1)
 
     def __init__(
-        self, null: bool = False, non_blocking: bool = False, ptds: bool = False,
+        self,
+        null: bool = False,
+        non_blocking: bool = False,
+        ptds: bool = False,
         priority: int | None = None,
     ) -> None:
         self.key = next(self._ptrs)
@@ -148,7 +151,8 @@ class Allocation:
         self.offset = GUARD + -(self.raw.ctypes.data + GUARD) % GUARD
         self.start = self.raw.ctypes.data + self.offset
         self.written: tuple[int, int] | None = None
-        live[self.start] = self
+        with _lock:
+            live[self.start] = self
 
     def body(self) -> np.ndarray:
         return self.raw[self.offset : self.offset + self.nbytes]
@@ -165,7 +169,9 @@ live: weakref.WeakValueDictionary[int, Allocation] = weakref.WeakValueDictionary
 
 def find(pointer: int, nbytes: int) -> Allocation:
     """Return the allocation that holds these bytes."""
-    for allocation in list(live.values()):
+    with _lock:
+        allocations = list(live.values())
+    for allocation in allocations:
         if allocation.start <= pointer and pointer + nbytes <= allocation.start + allocation.nbytes:
             return allocation
     raise FaultError(f"{nbytes} bytes at {pointer:#x} are not inside one allocation")

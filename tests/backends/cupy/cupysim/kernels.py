@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,17 @@ def parameters(code: str, name: str) -> list[tuple[str, bool]]:
     return found
 
 
-@cache
+# Host threads that want the same kernel must not compile it at once into the same file.
+_lock = threading.RLock()
+
+
 def _library(code: str, name: str, options: tuple[str, ...]) -> Any:
+    with _lock:
+        return _compiled(code, name, options)
+
+
+@cache
+def _compiled(code: str, name: str, options: tuple[str, ...]) -> Any:
     arguments = ", ".join(
         f"*({kind if '*' not in kind else 'float* '}*)p[{i}]"
         for i, (kind, _) in enumerate(parameters(code, name))
