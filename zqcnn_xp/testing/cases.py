@@ -26,13 +26,16 @@ from zqcnn_xp.ops import (
     Identity,
     L2Normalize,
     Op,
+    Pad,
     Pool2D,
     PReLU,
     PriorBox,
     Reshape,
     Scale,
+    Slice,
     Softmax,
     Transpose,
+    Unary,
     Upsample,
 )
 from zqcnn_xp.ops.base import Shape
@@ -199,6 +202,9 @@ def _per_element() -> Iterator[OpCase]:
         Scale(bias=False),
         Scale(scale=False),
         Identity(),
+        Unary("abs"),
+        Unary("exp"),
+        Unary("reciprocal"),
     )
     for op in ops:
         for shape in ((1, 3, 5, 7), (2, 16, 4, 4), (3, 13, 1, 1), (0, 8, 3, 3), (4, 24)):
@@ -232,6 +238,9 @@ def _shapes() -> Iterator[OpCase]:
             Reshape((0, 3, 2, -1)) if shape[0] else Reshape((3, 2), axis=1, num_axes=1),
             Reshape((0, shape[1] * shape[2] * shape[3])),
             Concat(1),
+            Slice(1, 0, None, 2),
+            Slice(-1, -4, -1),
+            Pad(((0, 0), (0, 2), (1, 0), (3, 1)), -1.5),
         ):
             yield OpCase(op, (shape, shape) if isinstance(op, Concat) else (shape,))
     yield OpCase(Concat(1), ((2, 3, 4, 5), (2, 8, 4, 5), (2, 1, 4, 5)))
