@@ -464,7 +464,7 @@ def nets(draw):
             weights = {"weight": floats(3, 3, 1, channels, rng=rng), "bias": vector()}
         elif kind == "bn":
             op = BatchNorm(1e-3, scale=bool(rng.integers(2)), bias=bool(rng.integers(2)))
-            weights = {"mean": vector(), "variance": np.abs(vector()) + np.float32(0.1)}
+            weights = {"mean": vector(), "variance": np.abs(vector()) + np.float32(0.5)}
             weights |= {"scale": vector()} if op.scale else {}
             weights |= {"bias": vector()} if op.bias else {}
         elif kind == "scale":
