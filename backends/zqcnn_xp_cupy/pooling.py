@@ -22,7 +22,7 @@ def plan_pool(tools: Tools, op: Pool2D, shape: Shape) -> Native | None:
     _, c, h, w = shape
     pads = (0, 0, 0, 0) if op.kernel is None else op.padding(h, w)
     kernel = op.kernel or (h, w)
-    if min(c, h, w) == 0 or min(pads) < 0:
+    if min(c, h, w) == 0 or min(pads) < 0 or op.dilation != (1, 1):
         return None
     if op.kernel is None and h * w > _LARGEST_WINDOW:
         return None

@@ -15,6 +15,7 @@ from zqcnn_xp.backend import Kernel
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.pool2d import Pool2D
+from zqcnn_xp.ops.window import extent
 
 __all__ = ["kernel_for"]
 
@@ -120,9 +121,10 @@ def _max_pool(op: Pool2D, shape: Shape) -> Kernel | None:
     if op.pad_value == "zero" and (top or bottom or left or right):
         return None
     _, _, ho, wo = op.infer(shape)[0]
-    (kh, kw), (sy, sx) = op.kernel or (h, w), op.stride
+    (kh, kw), (sy, sx), (dy, dx) = op.kernel or (h, w), op.stride, op.dilation
     # The last window may end before the padding does, or reach behind it.
-    below, beside = (ho - 1) * sy + kh - h - top, (wo - 1) * sx + kw - w - left
+    below = (ho - 1) * sy + extent(kh, dy) - h - top
+    beside = (wo - 1) * sx + extent(kw, dx) - w - left
 
     def kernel(weights: Weights, x: Array) -> tuple[Array, ...]:
         from jax import lax
@@ -134,6 +136,7 @@ def _max_pool(op: Pool2D, shape: Shape) -> Kernel | None:
             (1, kh, kw, 1),
             (1, sy, sx, 1),
             ((0, 0), (top, max(below, 0)), (left, max(beside, 0)), (0, 0)),
+            window_dilation=(1, dy, dx, 1),
         )
         return (y,)
 

@@ -17,7 +17,7 @@ __all__ = ["pool_kernel"]
 
 def pool_kernel(op: Pool2D, shape: Shape) -> Kernel | None:
     """Return a kernel for windowed pooling at this logical shape, or None for the whole map."""
-    if op.kernel is None:
+    if op.kernel is None or op.dilation != (1, 1):
         return None
     _, _, h, width = shape
     _, _, ho, wo = op.infer(shape)[0]

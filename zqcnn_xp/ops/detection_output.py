@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
 
-__all__ = ["DetectionOutput"]
+__all__ = ["DetectionOutput", "keep_best", "suppress"]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
@@ -176,21 +176,25 @@ class DetectionOutput(Op):
                 chosen = chosen[: self.nms_top_k]
             own = offsets[chosen, 0 if self.share_location else label]
             boxes = self.decode(own, anchor[chosen, :, 0], anchor[chosen, :, 1])
-            kept = _suppress(boxes, self.nms_threshold, self.nms_eta)
+            kept = suppress(boxes, self.nms_threshold, self.nms_eta)
             part = np.empty((len(kept), 7), dtype=np.float32)
             part[:, 0], part[:, 1] = image, label
             part[:, 2] = scores[chosen[kept], label]
             part[:, 3:] = boxes[kept]
             parts.append(part)
-        found = np.concatenate(parts)
-        if 0 <= self.keep_top_k < len(found):
-            best = np.argsort(-found[:, 2], kind="stable")[: self.keep_top_k]
-            # Back into the order by label: the places ascend within each label.
-            found = found[np.sort(best)]
-        return found
+        return keep_best(np.concatenate(parts), self.keep_top_k)
 
 
-def _suppress(boxes: Floats, threshold: float, eta: float) -> Rows:
+def keep_best(rows: Floats, most: int) -> Floats:
+    """Return the ``most`` detections (n, 7) of the highest scores, in the order given; -1: all."""
+    if not 0 <= most < len(rows):
+        return rows
+    best = np.argsort(-rows[:, 2], kind="stable")[:most]
+    # Back into the order by label: the places ascend within each label.
+    return rows[np.sort(best)]
+
+
+def suppress(boxes: Floats, threshold: float, eta: float) -> Rows:
     """Return the rows of the boxes kept, given best first."""
     size = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     area = size[:, 0] * size[:, 1]

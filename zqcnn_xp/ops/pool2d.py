@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
-from zqcnn_xp.ops.window import Pads, check_window, output_size, pad_spatial, resolve_pads, taps
+from zqcnn_xp.ops.window import (
+    Pads,
+    check_window,
+    extent,
+    output_size,
+    pad_spatial,
+    resolve_pads,
+    taps,
+)
 
 __all__ = ["Pool2D"]
 
@@ -41,6 +49,8 @@ class Pool2D(Op):
         padding (Caffe, ZQCNN), or the whole ``"kernel"``.
     counted
         Kernel that `muladds` counts, where a format counts another than it computes.
+    dilation
+        (vertical, horizontal) distance of the cells of a window.
 
     Raises
     ------
@@ -62,9 +72,10 @@ class Pool2D(Op):
     pad_value: Literal["ignore", "zero"] = "ignore"
     count: Literal["valid", "padded", "kernel"] = "padded"
     counted: tuple[int, int] | None = None
+    dilation: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        check_window("Pool2D", self.kernel or (1, 1), self.stride, self.pads)
+        check_window("Pool2D", self.kernel or (1, 1), self.stride, self.pads, self.dilation)
         for name, value, known in (
             ("kind", self.kind, ("max", "average")),
             ("pad_value", self.pad_value, ("ignore", "zero")),
@@ -86,14 +97,21 @@ class Pool2D(Op):
             return ((n, c, 1, 1),)
         top, bottom, left, right = self.padding(h, w)
         rule = {"ceil": self.ceil, "clip_last": self.clip_last}
-        (kh, kw), (sh, sw) = self.kernel, self.stride
+        (kh, kw), (sh, sw) = self._span(h, w), self.stride
         ho = output_size("Pool2D", h, top, bottom, kh, sh, **rule)
         wo = output_size("Pool2D", w, left, right, kw, sw, **rule)
         return ((n, c, ho, wo),)
 
     def padding(self, h: int, w: int) -> tuple[int, int, int, int]:
         """Return (top, bottom, left, right) for a map of h x w."""
-        return resolve_pads(self.pads, (h, w), self.kernel or (h, w), self.stride)
+        return resolve_pads(self.pads, (h, w), self._span(h, w), self.stride)
+
+    def _span(self, h: int, w: int) -> tuple[int, int]:
+        """Return how many cells a window reaches over."""
+        if self.kernel is None:
+            return (h, w)
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return (extent(kh, dh), extent(kw, dw))
 
     def forward(self, xp: Any, w: Weights, *xs: Array) -> tuple[Array, ...]:
         """Fold the shifted views of the padded map."""
@@ -104,7 +122,7 @@ class Pool2D(Op):
         n, h, width, c = x.shape
         _, _, ho, wo = self.infer((n, c, h, width))[0]
         pads = self.padding(h, width)
-        (kh, kw), (sh, sw) = self.kernel, self.stride
+        (kh, kw), (sh, sw) = self._span(h, width), self.stride
         # Cells a last partial window reaches beyond the declared padding never count.
         reach_y = max((ho - 1) * sh + kh - (h + pads[0] + pads[1]), 0)
         reach_x = max((wo - 1) * sw + kw - (width + pads[2] + pads[3]), 0)
@@ -119,7 +137,7 @@ class Pool2D(Op):
         else:
             x = pad_spatial(xp, x, (pads[0], pads[1] + reach_y, pads[2], pads[3] + reach_x))
         total = None
-        for _, _, view in taps(x, self.kernel, self.stride, (1, 1), (ho, wo)):
+        for _, _, view in taps(x, self.kernel, self.stride, self.dilation, (ho, wo)):
             if total is None:
                 total = view
             else:
@@ -138,17 +156,23 @@ class Pool2D(Op):
         _, _, ho, wo = self.infer((1, 1, h, w))[0]
         top, bottom, left, right = self.padding(h, w)
         kh, kw = self.kernel or (h, w)
-        sides = ((ho, kh, self.stride[0], h, top, bottom), (wo, kw, self.stride[1], w, left, right))
+        (sh, sw), (dh, dw) = self.stride, self.dilation
+        sides = ((ho, kh, sh, dh, h, top, bottom), (wo, kw, sw, dw, w, left, right))
         found: list[list[int]] = []
-        for count, k, s, cells, before, after in sides:
+        for count, k, s, d, cells, before, after in sides:
             if self.count == "kernel":
                 found.append([k] * count)
                 continue
             low, high = (0, before + cells + after)
             if self.count == "valid":
                 low, high = before, before + cells
+            # Taps j of window i that fall into low ... high - 1: all before the one less all
+            # before the other.
             found.append(
-                [max(min(i * s + k, high) - max(i * s, low), 0) for i in range(count)]
+                [
+                    min(max(-(-(high - i * s) // d), 0), k) - min(max(-(-(low - i * s) // d), 0), k)
+                    for i in range(count)
+                ]
             )
         return found[0], found[1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from array_api_compat import device
@@ -61,6 +61,9 @@ class PriorBox(Op):
     >>> PriorBox((30.0,), aspect_ratios=(2.0,)).infer((1, 8, 5, 5), (1, 3, 100, 100))
     ((1, 2, 300, 1),)
     """
+
+    copies: ClassVar[int] = 1
+    """Boxes of each size, at places of their own (`centres`)."""
 
     min_sizes: tuple[float, ...]
     max_sizes: tuple[float, ...] = ()
@@ -126,7 +129,14 @@ class PriorBox(Op):
             check_rank("PriorBox", shape)
         n, _, h, w = shapes[0]
         boxes = len(self.min_sizes) * (1 + len(self.ratios())) + len(self.max_sizes)
-        return ((n, 2, h * w * boxes * 4, 1),)
+        return ((n, 2, h * w * boxes * self.copies * 4, 1),)
+
+    def centres(self, cells: tuple[int, int], step: tuple[float, float]) -> NDArray[np.float32]:
+        """Return the centres (rows, columns, copies, 2) of the boxes, x before y, in pixels."""
+        y = (np.arange(cells[0], dtype=np.float32) + self.offset) * step[0]
+        x = (np.arange(cells[1], dtype=np.float32) + self.offset) * step[1]
+        found = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1)[:, :, None, :]
+        return found.astype(np.float32, copy=False)
 
     def boxes(self, cells: tuple[int, int], image: tuple[int, int]) -> NDArray[np.float32]:
         """Return the boxes (cells * boxes, 4) of a map (rows, columns) on an image (height, width).
@@ -143,10 +153,8 @@ class PriorBox(Op):
             step_y, step_x = (float(int(step)) for step in self.step)
             if step_y == 0 or step_x == 0:
                 step_y, step_x = height / max(cells[0], 1), width / max(cells[1], 1)
-        y = (np.arange(cells[0], dtype=np.float32) + self.offset) * step_y
-        x = (np.arange(cells[1], dtype=np.float32) + self.offset) * step_x
-        centres = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1)[:, :, None, :]
-        half = np.asarray(self.sizes(width), dtype=np.float32) / 2
+        centres = self.centres(cells, (step_y, step_x))[:, :, None, :, :]
+        half = np.asarray(self.sizes(width), dtype=np.float32)[:, None, :] / 2
         extent = np.asarray([width, height], dtype=np.float32)
         found = np.concatenate([(centres - half) / extent, (centres + half) / extent], axis=-1)
         found = found.reshape(-1, 4).astype(np.float32, copy=False)
