@@ -106,7 +106,8 @@ def refine(boxes: Floats, offsets: Floats, *, inclusive: bool = False) -> Floats
     [[1.0, 2.0, 9.0, 20.0]]
     """
     sides = boxes[:, 2:] - boxes[:, :2] + boxes.dtype.type(1 if inclusive else 0)
-    return boxes + offsets * np.concatenate([sides, sides], axis=1)
+    moved: Floats = boxes + offsets * np.concatenate([sides, sides], axis=1)
+    return moved
 
 
 def square(boxes: Floats) -> Floats:

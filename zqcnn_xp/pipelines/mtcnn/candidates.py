@@ -77,12 +77,16 @@ class Candidates:
 
 
 def suppressed(found: Candidates, stage: int, options: Options) -> Candidates:
-    """Suppress by a stage's threshold: over the union after P, over the smaller box after it."""
+    """Suppress by a stage's threshold: over the smaller box after O, over the union before.
+
+    The original takes the smaller box after R too; that loses faces beside larger ones.
+    """
+    over_union = stage == 0 or (stage == 1 and options.exact)
     winners, _ = suppress(
         found.boxes,
         found.score,
-        options.nms_thresholds[stage],
-        method="union" if stage == 0 else "min",
+        (options.nms_thresholds or ())[stage],
+        method="union" if over_union else "min",
         compat=options.compat,
     )
     return found.pick(winners if options.exact else np.sort(winners))

@@ -43,8 +43,9 @@ class MTCNN:
     thresholds
         Least scores of the P, R and O networks.
     nms_thresholds
-        Overlaps above which the lesser box falls, after P (over the union), R and O (over the
-        smaller box).
+        Overlaps above which the lesser box falls, after P and R (over the union) and O (over the
+        smaller box). None: (0.7, 0.7, 0.7), as the inventors'; with ``compat`` (0.4, 0.5, 0.5),
+        and over the smaller box after R too.
     nms_per_scale
         The same within one scale; None: 0.5, or the original's with ``compat``.
     factor
@@ -109,7 +110,7 @@ class MTCNN:
         device: Any = None,
         min_face: float = 20,
         thresholds: Sequence[float] = (0.6, 0.7, 0.7),
-        nms_thresholds: Sequence[float] = (0.4, 0.5, 0.5),
+        nms_thresholds: Sequence[float] | None = None,
         nms_per_scale: float | None = None,
         factor: float = 0.709,
         pnet_size: int = 12,

@@ -51,7 +51,7 @@ class Options:
 
     min_face: float = 20
     thresholds: Sequence[float] = (0.6, 0.7, 0.7)
-    nms_thresholds: Sequence[float] = (0.4, 0.5, 0.5)
+    nms_thresholds: Sequence[float] | None = None
     nms_per_scale: float | None = None
     factor: float = 0.709
     pnet_size: int = 12
@@ -82,7 +82,10 @@ class Options:
         if not 0.1 <= self.factor <= 0.97:
             raise InputError(f"factor={self.factor!r}: expected a number from 0.1 to 0.97")
         put(self, "thresholds", _numbers("thresholds", self.thresholds, 0, 1))
-        put(self, "nms_thresholds", _numbers("nms_thresholds", self.nms_thresholds, 0, 10))
+        nms = self.nms_thresholds
+        if nms is None:
+            nms = (0.7, 0.7, 0.7) if self.compat is None else (0.4, 0.5, 0.5)
+        put(self, "nms_thresholds", _numbers("nms_thresholds", nms, 0, 10))
         self._set_nms()
         self._set_limits()
         if self.early_accept is not None and not self.early_accept >= 0:

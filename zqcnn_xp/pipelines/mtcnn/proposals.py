@@ -113,7 +113,8 @@ def find_cells(network: Network, level: Level, options: Options, *, alike: bool)
 def _map(values: NDArray[np.float32] | None) -> NDArray[np.float32]:
     if values is None or values.ndim != 4:
         return np.empty((0, 0, 4), np.float32)
-    return values[0]
+    first: NDArray[np.float32] = values[0]
+    return first
 
 
 def boxes_of(cells: Cells, options: Options) -> NDArray[np.float32]:
