@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -14,10 +15,8 @@ from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
+from zqcnn_xp_jax.cache import keep_programs
 from zqcnn_xp_jax.devices import accelerator_plugin, choose_device, device_name, device_names
-
-if TYPE_CHECKING:
-    from zqcnn_xp_jax.programs import ProgramStore
 
 __all__ = ["JaxBackend", "Precision"]
 
@@ -38,7 +37,8 @@ class JaxBackend(Backend):
         ``"high"`` and ``"default"`` allow TF32 on NVIDIA's GPUs and bfloat16 passes on TPUs.
     cache_dir
         Folder for compiled programs, so that a later process need not compile again; None takes
-        the environment variable ``ZQCNN_XP_CACHE_DIR``, and without it nothing is written.
+        the folder ``jax`` in that of the environment variable ``ZQCNN_XP_CACHE_DIR``, and without
+        it nothing is written. JAX's cache is one per process: `zqcnn_xp_jax.cache`.
 
     Raises
     ------
@@ -49,9 +49,8 @@ class JaxBackend(Backend):
 
     Notes
     -----
-    JAX's configuration is read, never changed: precision is set around our own calls, in this
-    thread, and ``cache_dir`` belongs to this backend (`zqcnn_xp_jax.programs`). A process that
-    sets ``JAX_COMPILATION_CACHE_DIR`` gets JAX's own cache for these programs as for all others.
+    JAX's configuration is not changed, but for the cache where one is asked for: precision is set
+    around our own calls, in this thread.
 
     Weights are arguments of the program, so programs for several shapes share them, and
     equal networks share programs.
@@ -86,12 +85,9 @@ class JaxBackend(Backend):
             raise BackendUnavailable(msg) from error
         super().__init__(jnp, chosen)
         self.precision = precision
-        folder = cache_dir if cache_dir is not None else os.environ.get("ZQCNN_XP_CACHE_DIR")
-        self.programs: ProgramStore | None = None
-        if folder:
-            from zqcnn_xp_jax.programs import ProgramStore
-
-            self.programs = ProgramStore(folder)
+        self.cache_dir = _cache_folder(cache_dir)
+        if self.cache_dir is not None:
+            self.cache_dir = keep_programs(self.cache_dir)
         self._traces = 0
         self._lock = threading.Lock()
 
@@ -159,7 +155,7 @@ class JaxBackend(Backend):
         shapes: Mapping[str, Shape],
         weights: Mapping[str, Weights] | None = None,
     ) -> Executable:
-        """Trace and compile the graph at these shapes, or load the program from ``cache_dir``."""
+        """Trace and compile the graph at these shapes."""
         from zqcnn_xp_jax.program import Program
 
         return Program(
@@ -192,6 +188,13 @@ class JaxBackend(Backend):
         except Exception as error:
             reason = f"jax cannot start a device: {error}"
             return Availability(ready=False, version=jax.__version__, reason=reason)
+
+
+def _cache_folder(given: str | os.PathLike[str] | None) -> Path | None:
+    if given is not None:
+        return Path(given)
+    common = os.environ.get("ZQCNN_XP_CACHE_DIR")
+    return Path(common) / "jax" if common else None
 
 
 def _row_major(x: Any) -> bool:

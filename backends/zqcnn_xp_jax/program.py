@@ -48,10 +48,7 @@ class Program:
             jax.tree.map(lambda w: described(w.shape, w.dtype), self.weights),
             {name: described(storage_shape(shapes[name]), "float32") for name in self.inputs},
         )
-        store = backend.programs
-        self.compiled = (
-            lowered.compile() if store is None else store.compile(lowered, backend.device)
-        )
+        self.compiled = lowered.compile()
 
     def _run(
         self, walk: Walk, weights: Mapping[str, Weights], inputs: Mapping[str, Array]
