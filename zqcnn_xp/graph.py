@@ -91,13 +91,28 @@ class GraphInput:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A network: inputs, nodes in execution order, outputs, and public blob names."""
+    """A network: inputs, nodes in execution order, outputs, and public blob names.
+
+    Parameters
+    ----------
+    inputs, nodes, outputs
+        Inputs, nodes in an order in which they can run, names of the values to return.
+    blobs
+        Public name to value.
+    name
+        For messages and tables.
+    meta
+        What the file says beyond the computation, for those who interpret the outputs; passes
+        carry it along unchanged. Darknet's ``"heads"`` are described in
+        `zqcnn_xp.formats.darknet`.
+    """
 
     inputs: tuple[GraphInput, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     blobs: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
     def validate(self) -> Graph:
         """Check names, order and weights; return the graph itself.
