@@ -36,8 +36,8 @@ class ConvTranspose2D(Op):
     output_padding
         (bottom, right): cells kept beyond the crop, or that no input reaches; at least 0.
     size
-        (height, width) of the result whatever the input's; the crop is then split as by
-        ``"same_upper"``. None takes ``pads``.
+        (height, width) of the result whatever the input's, 0 being the input's times the
+        stride; the crop is then split as by ``"same_upper"``. None takes ``pads``.
     groups
         Channel groups; depthwise is ``groups == channels``.
     bias
@@ -77,13 +77,13 @@ class ConvTranspose2D(Op):
     def __post_init__(self) -> None:
         check_window("ConvTranspose2D", self.kernel, self.stride, "same_upper", self.dilation)
         whole = self.pads == "same_upper" or len(self.pads) == 4
-        counts = (self.out_channels, self.groups, *(self.size or (1, 1)))
-        if not whole or min(counts) < 1 or min(self.output_padding) < 0:
+        low = min(*self.output_padding, *(self.size or (0, 0)))
+        if not whole or min(self.out_channels, self.groups) < 1 or low < 0:
             msg = (
                 f"ConvTranspose2D: found {self.out_channels} output channels in {self.groups} "
                 f"groups, pads {self.pads!r}, output_padding {self.output_padding}, size "
-                f"{self.size}, expected counts and sizes of at least 1, four pads or "
-                "'same_upper', and padding of at least 0"
+                f"{self.size}, expected counts of at least 1, four pads or 'same_upper', and "
+                "output_padding and sizes of at least 0"
             )
             raise InputError(msg)
 
@@ -126,7 +126,8 @@ class ConvTranspose2D(Op):
         if self.size is None and self.pads != "same_upper":
             top, bottom, left, right = self.pads
             return (top, bottom - self.output_padding[0], left, right - self.output_padding[1])
-        wanted = self.size or (h * self.stride[0], w * self.stride[1])
+        same = (h * self.stride[0], w * self.stride[1])
+        wanted = tuple(s or t for s, t in zip(self.size or same, same, strict=True))
         sides: list[int] = []
         for full, out in zip(self._full(h, w), wanted, strict=True):
             sides += [(full - out) // 2, full - out - (full - out) // 2]

@@ -11,6 +11,7 @@ from zqcnn_xp.errors import ShapeError
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.batchnorm import BatchNorm
 from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
 from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.scale import Scale
 from zqcnn_xp.passes.rewrite import merge_into_producer
@@ -21,7 +22,7 @@ _Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def fold_batchnorm(graph: Graph) -> Graph:
-    """Merge `BatchNorm` and `Scale` into a `Conv2D` or `Dense` whose result they alone read.
+    """Merge `BatchNorm` and `Scale` into a convolution or `Dense` whose result they alone read.
 
     ``b * (W x + c) + a = (b W) x + (b c + a)``, computed in float64 and stored as float32.
 
@@ -34,7 +35,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
     def merge(product: Node, node: Node) -> Node | None:
         op = product.op
-        if not isinstance(op, Conv2D | Dense) or op.activation is not None:
+        if not isinstance(op, Conv2D | ConvTranspose2D | Dense) or op.activation is not None:
             return None
         if not isinstance(node.op, BatchNorm | Scale):
             return None
@@ -68,7 +69,7 @@ def _flat_products(graph: Graph) -> frozenset[str]:
     )
 
 
-def _merged(product: Node, op: Conv2D | Dense, node: Node) -> Node | None:
+def _merged(product: Node, op: Conv2D | ConvTranspose2D | Dense, node: Node) -> Node | None:
     channels = product.weights["weight"].shape[-1]
     if any(w.shape != (channels,) for w in node.weights.values()):
         return None

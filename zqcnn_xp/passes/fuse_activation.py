@@ -7,6 +7,7 @@ from dataclasses import replace
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.activation import Activation
 from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
 from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.prelu import PReLU
 from zqcnn_xp.passes.rewrite import merge_into_producer
@@ -15,7 +16,7 @@ __all__ = ["fuse_activation"]
 
 
 def fuse_activation(graph: Graph) -> Graph:
-    """Move an `Activation` or `PReLU` into the `Conv2D` or `Dense` whose result it alone reads.
+    """Move an `Activation` or `PReLU` into the convolution or `Dense` whose result it alone reads.
 
     The numbers stay the same; backends save one pass over the result.
 
@@ -26,7 +27,7 @@ def fuse_activation(graph: Graph) -> Graph:
 
 def _merge(product: Node, node: Node) -> Node | None:
     op = product.op
-    if not isinstance(op, Conv2D | Dense) or op.activation is not None:
+    if not isinstance(op, Conv2D | ConvTranspose2D | Dense) or op.activation is not None:
         return None
     if not isinstance(node.op, Activation | PReLU):
         return None

@@ -11,6 +11,7 @@ import numpy as np
 from zqcnn_xp.errors import GraphError
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.conv2d import Conv2D
+from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
 from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.prior_box import PriorBox
@@ -89,7 +90,8 @@ def _named(graph: Graph, layer_names: Iterable[str]) -> set[str]:
 def _swap(node: Node) -> Node:
     weight = node.weights.get("weight")
     channels = None
-    if isinstance(node.op, Dense) or (isinstance(node.op, Conv2D) and node.op.groups == 1):
+    kinds = Conv2D | ConvTranspose2D
+    if isinstance(node.op, Dense) or (isinstance(node.op, kinds) and node.op.groups == 1):
         channels = weight.shape[-2] if weight is not None and weight.ndim == 4 else None
     if weight is None or channels != 3:
         found = "no kernel over all channels" if channels is None else f"{channels} input channels"

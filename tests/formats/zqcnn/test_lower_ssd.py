@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.ops.detection_output import DetectionOutput
+from zqcnn_xp.ops.detection_output_mxnet import DetectionOutputMxnet
 from zqcnn_xp.ops.prior_box import PriorBox
+from zqcnn_xp.ops.prior_box_mxnet import PriorBoxMxnet
+from zqcnn_xp.ops.prior_box_text import PriorBoxText
 
 POOL = "Pooling name=pool bottom=x top=f kernel_size=2 stride=2"
 PRIOR = "PriorBox name=p bottom=f bottom=x top=y"
@@ -123,3 +126,55 @@ def test_refused_detection_outputs(zq, keys, match):
     with pytest.raises(Exception, match=match) as caught:
         ssd(zq, keys)
     assert caught.value.where == "line 7"
+
+
+def test_keys_of_a_prior_box_for_text(zq):
+    line = "PriorBoxText name=p bottom=f bottom=x top=y min_size=3.5 max_size=7 aspect_ratio=2"
+    want = {"max_sizes": (7.0,), "aspect_ratios": (2.0,), "variances": (0.1,), "flip": False}
+    assert zq.op(line + " flip=0 offset=0.1", POOL) == PriorBoxText((3.5,), **want)
+    found = zq.op(line + " flip=0 step=4", POOL, compat="zqcnn")
+    assert found == PriorBoxText((3.5,), **want, rule="zqcnn", step=(4.0, 0.0))
+    zq.fails("each maximum above its minimum", POOL, line + " min_size=3 max_size=2")
+
+
+def test_keys_of_a_prior_box_of_mxnet(zq):
+    line = "PriorBox_MXNET name=p bottom=x top=y size=0.2 size=0.3 aspect_ratio=1 aspect_ratio=2"
+    keys = " variance=0.1 variance=0.2 step_h=0.5 clip=1 offset=0.25"
+    want = {"sizes": (0.2, 0.3), "aspect_ratios": (1.0, 2.0), "offset": (0.25, 0.25)}
+    assert zq.op(line + keys) == PriorBoxMxnet(**want, step=(0.5, 0.0), clip=True)
+    # The original never clips, and takes both steps or none.
+    assert zq.op(line + keys, compat="zqcnn") == PriorBoxMxnet(**want)
+    both = zq.op(line + keys + " step_w=0.1", compat="zqcnn")
+    assert both == PriorBoxMxnet(**want, step=(0.5, 0.1))
+    assert zq.op(line).offset == (0.0, 0.0)
+    zq.fails("expected positive sizes", "PriorBox_MXNET name=p bottom=x top=y")
+
+
+def test_detection_output_of_mxnet(zq):
+    # Two anchors of a map of one row; the image's channels are probabilities and offsets.
+    lines = (
+        "PriorBox_MXNET name=p bottom=x top=anchors size=0.5 offset=0.5",
+        "Permute name=t bottom=x top=loc order=0 order=3 order=1 order=2",
+        "Reshape name=c bottom=x top=prob dim=0 dim=4 dim=2 dim=1",
+        "DetectionOutput_MXNET name=d bottom=prob bottom=loc bottom=anchors top=y"
+        " variance=0.1 variance=0.1 variance=0.2 variance=0.2 nms_top_k=5 keep_top_k=9 clip=1",
+    )
+    source = "C=4 H=1 W=2"
+    want = DetectionOutputMxnet(nms_top_k=5, keep_top_k=9, clip=True)
+    assert zq.op(lines[3], *lines[:3], source=source) == want
+    x = np.float32([[1, 0], [0.5, 0.1], [0, 0.9], [0, 0]]).reshape(1, 4, 1, 2)
+    found = zq.run(zq.read(*lines, weights=b"", source=source), np.concatenate([x, 0 * x]))
+    # The map is half as high as wide, and so are boxes of the image's height: 0.25 x 0.5.
+    assert found.shape == (2, 7, 1, 1)
+    np.testing.assert_allclose(found[:, :3, 0, 0], [[0, 1, 0.5], [0, 2, 0.9]])
+    for row, (px, py, pw, ph), cx in ((0, (1, 0.5, 0, 0), 0.25), (1, (0, 0.1, 0.9, 0), 0.75)):
+        x_mid, y_mid = cx + px * 0.1 * 0.25, 0.5 + py * 0.1 * 0.5
+        half = np.float32([0.125 * np.exp(0.2 * pw), 0.25 * np.exp(0.2 * ph)])
+        middle = np.float32([x_mid, y_mid])
+        box = np.clip(np.concatenate([middle - half, middle + half]), 0, 1)
+        np.testing.assert_allclose(found[row, 3:, 0, 0], box, rtol=1e-6)
+    nothing = zq.run(zq.read(*lines, weights=b"", source=source), 0 * x)
+    assert nothing.shape == (0, 7, 1, 1)
+    marked = zq.run(zq.read(*lines, weights=b"", source=source, compat="zqcnn"), 0 * x)
+    assert marked[:, 0].ravel().tolist() == [-1]
+    zq.fails("in DetectionOutputMxnet of layer 'd'", *lines[:3], lines[3][:72], source=source)

@@ -6,8 +6,16 @@ import pytest
 
 from zqcnn_xp.errors import FormatError, UnknownKeyWarning
 from zqcnn_xp.formats import Limits
+from zqcnn_xp.formats.zqcnn.lower import RULES
 from zqcnn_xp.formats.zqcnn.parse import parse
+from zqcnn_xp.formats.zqcnn.vocabulary import TYPES
 
+TYPE_NAMES = """
+Convolution DeConvolution DepthwiseConvolution BatchNormScale BatchNorm Scale AddBias PReLU ReLU
+ReLU6 Softmax Pooling Copy Dropout InnerProduct LSTM_TF Eltwise UpSampling ScalarOperation
+UnaryOperation Sqrt Tile Reduction LRN Normalize Permute Flatten Reshape Squeeze PriorBox
+PriorBoxText PriorBox_MXNET Concat DetectionOutput DetectionOutput_MXNET Input
+"""
 HEAD = "Input name=data C=3 H=8 W=8\n"
 
 
@@ -71,10 +79,13 @@ def test_an_unknown_type_names_the_line_and_the_nearest():
     fails(HEAD + "Zzz name=c", "expected a known layer type")
 
 
-@pytest.mark.parametrize("kind", ["LSTM_TF", "deconvolution", "LRN", "PriorBox_MXNET"])
-def test_a_type_of_the_original_that_is_not_supported_yet(kind):
-    error = fails(HEAD + f"{kind} name=c", "does not support it yet")
-    assert error.where == "line 2"
+def test_all_types_of_the_original_are_known():
+    types = TYPE_NAMES.split()
+    assert len(types) == 36
+    assert sorted(TYPES.values()) == sorted(types)
+    assert sorted(RULES) == sorted(set(types) - {"Input"})
+    for kind in types[:-1]:
+        assert records(HEAD + f"{kind.upper()} name=c")[-1].kind == kind
 
 
 def test_an_unknown_key_warns_once_a_line():

@@ -9,17 +9,20 @@ from math import prod
 
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.zqcnn import lower_arithmetic as arithmetic
 from zqcnn_xp.formats.zqcnn import lower_pointwise as pointwise
 from zqcnn_xp.formats.zqcnn import lower_shape, lower_ssd
 from zqcnn_xp.formats.zqcnn import lower_window as window
 from zqcnn_xp.formats.zqcnn.check import check_free, sizes
 from zqcnn_xp.formats.zqcnn.layer import Layer, Lowering, explain
+from zqcnn_xp.formats.zqcnn.lower_deconvolution import deconvolution
+from zqcnn_xp.formats.zqcnn.lower_lstm import lstm
 from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.formats.zqcnn.weights import WeightStream
 from zqcnn_xp.graph import GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["Rule", "lower", "lower_input"]
+__all__ = ["RULES", "Rule", "lower", "lower_input"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,10 @@ class Rule:
     most: int | None = 1
 
 
-_RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = {
     "Convolution": Rule(window.convolution),
     "DepthwiseConvolution": Rule(window.depthwise),
+    "DeConvolution": Rule(deconvolution),
     "InnerProduct": Rule(window.inner_product),
     "Pooling": Rule(window.pooling),
     "BatchNormScale": Rule(pointwise.batch_norm_scale),
@@ -46,6 +50,13 @@ _RULES: dict[str, Rule] = {
     "Softmax": Rule(pointwise.softmax),
     "Normalize": Rule(pointwise.normalize),
     "Eltwise": Rule(pointwise.eltwise, 2, None),
+    "LRN": Rule(pointwise.lrn),
+    "ScalarOperation": Rule(arithmetic.scalar_operation),
+    "UnaryOperation": Rule(arithmetic.unary_operation, 2, 2),
+    "Sqrt": Rule(arithmetic.sqrt),
+    "Reduction": Rule(arithmetic.reduction),
+    "Tile": Rule(arithmetic.tile),
+    "LSTM_TF": Rule(lstm),
     "Dropout": Rule(pointwise.identity),
     "Copy": Rule(pointwise.identity),
     "Squeeze": Rule(pointwise.identity),
@@ -55,8 +66,12 @@ _RULES: dict[str, Rule] = {
     "Reshape": Rule(lower_shape.reshape),
     "UpSampling": Rule(lower_shape.upsampling),
     "PriorBox": Rule(lower_ssd.prior_box, 2, 2),
+    "PriorBoxText": Rule(lower_ssd.prior_box_text, 2, 2),
+    "PriorBox_MXNET": Rule(lower_ssd.prior_box_mxnet),
     "DetectionOutput": Rule(lower_ssd.detection_output, 3, 3),
+    "DetectionOutput_MXNET": Rule(lower_ssd.detection_output_mxnet, 3, 3),
 }
+"""How each type but ``Input`` is lowered."""
 
 
 def lower_input(records: list[Record]) -> GraphInput:
@@ -119,7 +134,7 @@ def lower(
     shapes = {source.name: sizes(source)}
     layers: list[Layer] = []
     for record in records[1:]:
-        rule = _RULES[record.kind]
+        rule = RULES[record.kind]
         bottoms, top = _blobs(record, rule, shapes, records)
         inputs = tuple(shapes[bottom] for bottom in bottoms)
         try:

@@ -12,6 +12,7 @@ from zqcnn_xp.ops.batchnorm import BatchNorm
 from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.l2normalize import L2Normalize
+from zqcnn_xp.ops.lrn import LRN
 from zqcnn_xp.ops.prelu import PReLU
 from zqcnn_xp.ops.scale import Scale
 from zqcnn_xp.ops.softmax import Softmax
@@ -22,6 +23,7 @@ __all__ = [
     "batch_norm_scale",
     "eltwise",
     "identity",
+    "lrn",
     "normalize",
     "prelu",
     "relu",
@@ -104,6 +106,16 @@ def normalize(record: Record, shapes: tuple[Shape, ...], take: Take, compat: boo
         across, shared, eps = across or shared, False, _COMPAT_EPS
     op = L2Normalize(across, eps, shared)
     return op, {"scale": take("scale", op.weights(*shapes)["scale"], cut=False)}
+
+
+def lrn(record: Record, shapes: tuple[Shape, ...], take: Take, compat: bool) -> Lowered:
+    """``LRN`` across channels; an even window has its odd channel in front."""
+    kind = record.integer("operation")
+    if kind:
+        raise record.error(f"operation={kind}", "operation=0 (across channels)")
+    size = record.integer("local_size", low=1)
+    alpha, beta = record.number("alpha"), record.number("beta")
+    return LRN(size, alpha, beta, record.number("k", 1.0), before=size // 2), {}
 
 
 def identity(record: Record, shapes: tuple[Shape, ...], take: Take, compat: bool) -> Lowered:

@@ -14,7 +14,16 @@ from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.pool2d import Pool2D
 from zqcnn_xp.ops.window import Pads, extent
 
-__all__ = ["convolution", "depthwise", "floor_same", "inner_product", "pooling"]
+__all__ = [
+    "convolution",
+    "depthwise",
+    "explicit_pads",
+    "floor_same",
+    "inner_product",
+    "pad_type",
+    "pair",
+    "pooling",
+]
 
 _SIDES = {
     "pad": (0, 1, 2, 3),
@@ -79,10 +88,10 @@ def pooling(record: Record, shapes: tuple[Shape, ...], take: Take, compat: bool)
     if _flag(record, "global_pool"):
         counted = _GLOBAL_COUNT if compat else None
         if compat and record.has("kernel_size", "kernel_h", "kernel_w"):
-            counted = _pair(record, "kernel_size", "kernel_h", "kernel_w", 3)
+            counted = pair(record, "kernel_size", "kernel_h", "kernel_w", 3)
         return Pool2D(kind, None, counted=counted), {}
-    kernel = _pair(record, "kernel_size", "kernel_h", "kernel_w")
-    stride = _pair(record, "stride", "stride_h", "stride_w")
+    kernel = pair(record, "kernel_size", "kernel_h", "kernel_w")
+    stride = pair(record, "stride", "stride_h", "stride_w")
     pads, rule = _pads(record, shape, kernel, stride, compat)
     if compat:
         return Pool2D(kind, kernel, stride, pads, ceil=True, pad_value="zero"), {}
@@ -107,9 +116,9 @@ def floor_same(cells: int, span: int, stride: int) -> tuple[int, int]:
 
 
 def _conv(record: Record, shape: Shape, compat: bool, channels: int, groups: int) -> Conv2D:
-    kernel = _pair(record, "kernel_size", "kernel_h", "kernel_w")
-    stride = _pair(record, "stride", "stride_h", "stride_w", 1)
-    dilation = _pair(record, "dilate", "dilate_h", "dilate_w", 1)
+    kernel = pair(record, "kernel_size", "kernel_h", "kernel_w")
+    stride = pair(record, "stride", "stride_h", "stride_w", 1)
+    dilation = pair(record, "dilate", "dilate_h", "dilate_w", 1)
     spans = (extent(kernel[0], dilation[0]), extent(kernel[1], dilation[1]))
     pads, _ = _pads(record, shape, spans, stride, compat)
     return Conv2D(
@@ -117,7 +126,7 @@ def _conv(record: Record, shape: Shape, compat: bool, channels: int, groups: int
     )
 
 
-def _pair(
+def pair(
     record: Record, both: str, first: str, second: str, default: int | None = None
 ) -> tuple[int, int]:
     """Return (height, width); a later token overrides an earlier one."""
@@ -135,20 +144,32 @@ def _pair(
     return height, width
 
 
-def _pads(
-    record: Record, shape: Shape, spans: tuple[int, int], stride: tuple[int, int], compat: bool
-) -> tuple[Pads, str | None]:
-    """Return the padding, and the ``pad_type`` where there is one (it overrides the pads)."""
+def explicit_pads(record: Record) -> tuple[int, int, int, int]:
+    """Return (top, bottom, left, right) as the keys say; a later token overrides an earlier."""
     sides = [0, 0, 0, 0]
     for key, value in record.fields:
         for side in _SIDES.get(key, ()):
             sides[side] = record.as_integer(key, value)
+    return sides[0], sides[1], sides[2], sides[3]
+
+
+def pad_type(record: Record) -> str | None:
+    """Return ``"SAME"``, ``"VALID"``, or None where the key is absent."""
     if not record.has("pad_type"):
-        top, bottom, left, right = sides
-        return (top, bottom, left, right), None
+        return None
     rule = record.text("pad_type").upper()
     if rule not in ("SAME", "VALID"):
         raise record.error(f"pad_type={rule}", "pad_type=SAME or pad_type=VALID")
+    return rule
+
+
+def _pads(
+    record: Record, shape: Shape, spans: tuple[int, int], stride: tuple[int, int], compat: bool
+) -> tuple[Pads, str | None]:
+    """Return the padding, and the ``pad_type`` where there is one (it overrides the pads)."""
+    rule = pad_type(record)
+    if rule is None:
+        return explicit_pads(record), None
     if rule == "VALID":
         return (0, 0, 0, 0), rule
     if not compat:

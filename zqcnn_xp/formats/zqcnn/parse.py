@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from zqcnn_xp.errors import FormatError, UnknownKeyWarning
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.zqcnn.record import Record
-from zqcnn_xp.formats.zqcnn.vocabulary import KEYS, LATER, TYPES
+from zqcnn_xp.formats.zqcnn.vocabulary import KEYS, TYPES
 
 __all__ = ["parse"]
 
@@ -46,7 +46,7 @@ def parse(file: str, data: bytes, limits: Limits) -> list[Record]:
     Raises
     ------
     FormatError
-        Naming the line: an unknown or unsupported type, a token that is too long, a line that
+        Naming the line: an unknown type, a token that is too long, a line that
         is not text, a missing, misplaced or second ``Input``, two layers of one name.
 
     Warns
@@ -141,9 +141,6 @@ def _check_order(record: Record, *, first: bool) -> None:
 
 
 def _nearest(word: str) -> str:
-    later = next((kind for kind in LATER if kind.lower() == word.lower()), None)
-    if later is not None:
-        return f"a supported type: ZQCNN has {later}, this reader does not support it yet"
     near = get_close_matches(word.lower(), TYPES, n=1) if len(word) <= _LONGEST_KEY else []
     hint = f"; did you mean {TYPES[near[0]]}?" if near else ""
     return f"a known layer type (or # for a comment){hint}"
