@@ -7,6 +7,7 @@ through the references of the ops; a plugin subclasses it and overrides what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeAlias
@@ -94,6 +95,10 @@ class Backend:
     """Every new input shape costs a compilation: callers round sizes up to buckets."""
     pip: ClassVar[str | None] = None
     """Command that installs what the backend needs."""
+    reduced_kernels: ClassVar[bool] = False
+    """`kernel` and `prepare` also serve 16-bit types; without, those run the references."""
+    dtype: str = "float32"
+    """Type that networks compute in; see `with_dtype`."""
 
     def __init__(self, xp: Any = None, device: Any = None) -> None:
         if xp is None:
@@ -160,9 +165,37 @@ class Backend:
         """Put a node's weights on the device, in the layout that the kernels want."""
         return {name: self.from_numpy(w) for name, w in weights.items()}
 
+    def with_dtype(self, dtype: str) -> Backend:
+        """Return this backend, computing in another floating-point type.
+
+        Raises
+        ------
+        InputError
+            If the array library has no such type.
+        """
+        if not hasattr(self.xp, dtype):
+            msg = f"backend {self.name!r} cannot compute in {dtype}: its arrays have no such type"
+            raise InputError(msg)
+        made = copy(self)
+        made.dtype = dtype
+        return made
+
+    def prepare_node(self, op: Op, weights: Weights) -> dict[str, Array]:
+        """Prepare weights for what will run the node, kernel or reference, in `dtype`."""
+        if self.dtype == "float32":
+            return self.prepare(op, weights)
+        if self.reduced_kernels:
+            held = self.prepare(op, weights)
+        else:
+            held = {name: self.from_numpy(w) for name, w in weights.items()}
+        if op.full_precision:
+            return held
+        dtype = getattr(self.xp, self.dtype)
+        return {name: self.xp.astype(w, dtype) for name, w in held.items()}
+
     def prepare_graph(self, graph: Graph) -> dict[str, dict[str, Array]]:
         """Prepare the weights of every node, by node name."""
-        return {node.name: self.prepare(node.op, node.weights) for node in graph.nodes}
+        return {node.name: self.prepare_node(node.op, node.weights) for node in graph.nodes}
 
     def compile(
         self,

@@ -15,6 +15,7 @@ __all__ = [
     "GraphError",
     "ImageError",
     "InputError",
+    "PrecisionError",
     "ShapeError",
     "TrailingWeightsWarning",
     "UnknownKeyWarning",
@@ -67,6 +68,10 @@ class ShapeError(ZqcnnError, ValueError):
 
 class InputError(ZqcnnError, ValueError, TypeError):
     """An argument has the wrong type, dtype or value."""
+
+
+class PrecisionError(ZqcnnError, ValueError):
+    """A floating-point type is too short for what a network holds."""
 
 
 class ImageError(ZqcnnError, ValueError):

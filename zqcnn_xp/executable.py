@@ -44,7 +44,11 @@ class Walk:
         self.dying = _last_uses(graph)
 
     def _kernel(self, node: Node) -> Any:
-        native = self.backend.kernel(node.op, *(self.shapes[v] for v in node.inputs))
+        backend = self.backend
+        if backend.dtype != "float32" and not backend.reduced_kernels:
+            xp, forward = backend.xp, node.op.forward
+            return lambda w, *xs: forward(xp, w, *xs)
+        native = backend.kernel(node.op, *(self.shapes[v] for v in node.inputs))
         if native is not None:
             return native
         xp, forward = self.backend.xp, node.op.forward

@@ -16,6 +16,7 @@ from zqcnn_xp.errors import GraphError, ShapeError
 from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.base import Array, Shape, Weights
+from zqcnn_xp.passes.reduce_precision import reduce_precision
 
 __all__ = ["Plan"]
 
@@ -45,6 +46,8 @@ class Plan:
         self.graph = graph
         self.backend = backend
         self.device_graph, self.host_nodes = _split(graph)
+        if backend.dtype != "float32":
+            self.device_graph = reduce_precision(self.device_graph, backend.dtype)
         self.weights: dict[str, Weights] = {n.name: prepare(n) for n in self.device_graph.nodes}
         self._executables: OrderedDict[tuple[Shape, ...], Executable] = OrderedDict()
         self._admitted: dict[tuple[Shape, ...], int | None] = {}

@@ -18,10 +18,12 @@ from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
 from zqcnn_xp.passes import optimize
 from zqcnn_xp.plan import Plan
+from zqcnn_xp.precision import check_precision, check_range
 from zqcnn_xp.registry import get_backend
 
 if TYPE_CHECKING:
     from zqcnn_xp.formats.limits import Limits
+    from zqcnn_xp.precision import PrecisionReport
     from zqcnn_xp.report import Info, Trace
 
 __all__ = ["Session", "load"]
@@ -41,6 +43,8 @@ def load(
     compat: str | None = None,
     format: str | None = None,
     limits: Limits | None = None,
+    precision: str = "float32",
+    calibration: Any = None,
 ) -> Session:
     r"""Read a model file and make it ready to run.
 
@@ -60,6 +64,8 @@ def load(
         Name of the reader, or None to tell it from the content.
     limits
         Bounds on what a file may ask for.
+    precision, calibration
+        As in `Session`.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def load(
 
     made = get_backend(backend, device=device, strict=strict)
     graph = read_graph(model, weights, format=format, limits=limits, fold=fold, compat=compat)
-    return Session(graph, made, fold=fold)
+    return Session(graph, made, fold=fold, precision=precision, calibration=calibration)
 
 
 class Session:
@@ -97,18 +103,41 @@ class Session:
     fold
         Merge batch normalisation and activations into the products before them. A blob that is
         asked for is never merged away.
+    precision
+        Type of weights and activations: ``"float32"``, or ``"float16"`` or ``"bfloat16"`` where
+        the backend has it. Inputs and outputs stay float32, and so do ops that sum squares or
+        exponentials. NumPy has no fast float16: on a CPU this saves memory, not time.
+    calibration
+        With a shorter ``precision``, an input that stands for what will come; None takes seeded
+        values in [-1, 1]. The largest activations on it decide whether the type is accepted.
+
+    Raises
+    ------
+    PrecisionError
+        If a weight, or an activation on the calibration input, is too large for the type.
     """
 
     def __init__(
-        self, graph: Graph, backend: str | Backend | None = None, *, fold: bool = True
+        self,
+        graph: Graph,
+        backend: str | Backend | None = None,
+        *,
+        fold: bool = True,
+        precision: str = "float32",
+        calibration: Any = None,
     ) -> None:
         self.graph = graph.validate()
         self.backend = get_backend(backend)
         self.fold = fold
+        self.precision = check_precision(precision)
         self._plans: OrderedDict[tuple[str, ...], Plan] = OrderedDict()
         self._prepared: dict[str, dict[str, Array]] = {}
         self._own_nodes = {node.name: node for node in graph.nodes}
         self._lock = threading.RLock()
+        if self.precision != self.backend.dtype:
+            self.backend = self.backend.with_dtype(self.precision)
+        if self.precision != "float32":
+            check_range(graph, fold, self.precision, calibration)
 
     def __repr__(self) -> str:
         """Name, inputs, outputs, backend."""
@@ -227,6 +256,18 @@ class Session:
 
         return trace(self, x)
 
+    def precision_report(self, x: Any) -> PrecisionReport:
+        """Compare with float32 on one input: the error of each output, the largest activation.
+
+        Parameters
+        ----------
+        x
+            As in a call.
+        """
+        from zqcnn_xp.precision import report
+
+        return report(self, x)
+
     def info(self, shapes: Mapping[str, Shape] | None = None) -> Info:
         """Return the layer table: shapes, parameters, mul-adds, memory.
 
@@ -262,9 +303,9 @@ class Session:
         # Plans share what is on the device for nodes whose op and weights no pass has changed.
         own = self._own_nodes.get(node.name)
         if own is None or own.op is not node.op or own.weights is not node.weights:
-            return self.backend.prepare(node.op, node.weights)
+            return self.backend.prepare_node(node.op, node.weights)
         if node.name not in self._prepared:
-            self._prepared[node.name] = self.backend.prepare(node.op, node.weights)
+            self._prepared[node.name] = self.backend.prepare_node(node.op, node.weights)
         return self._prepared[node.name]
 
     def _out(self, y: Any, sample: Any) -> Any:

@@ -59,6 +59,7 @@ class JaxBackend(Backend):
     name: ClassVar[str] = "jax"
     jits: ClassVar[bool] = True
     pip: ClassVar[str | None] = _PIP
+    reduced_kernels: ClassVar[bool] = True
 
     def __init__(
         self,

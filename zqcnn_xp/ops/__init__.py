@@ -6,6 +6,7 @@ A new op is a new file here, one import line below, and its test under ``tests/o
 from zqcnn_xp.ops.activation import Activation
 from zqcnn_xp.ops.base import Op
 from zqcnn_xp.ops.batchnorm import BatchNorm
+from zqcnn_xp.ops.cast import Cast
 from zqcnn_xp.ops.concat import Concat
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
@@ -42,6 +43,7 @@ __all__ = [
     "LRN",
     "Activation",
     "BatchNorm",
+    "Cast",
     "Concat",
     "Conv2D",
     "ConvTranspose2D",

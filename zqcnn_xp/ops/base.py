@@ -28,6 +28,9 @@ class Op:
     mixes_batch: ClassVar[bool] = False
     """One sample of the output depends on other samples of the input."""
 
+    full_precision: ClassVar[bool] = False
+    """Computed in float32 even where a session runs in 16 bits: sums of squares, coordinates."""
+
     def weights(self, *shapes: Shape) -> dict[str, Shape]:
         """Return the shape of each weight for inputs of these shapes."""
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 from zqcnn_xp.errors import ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, per_channel
@@ -38,6 +38,8 @@ class BatchNorm(Op):
     >>> op.forward(np, w, np.float32([[3, 3]]))[0]
     array([[1., 1.]], dtype=float32)
     """
+
+    full_precision: ClassVar[bool] = True
 
     eps: float = 0.0
     scale: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from zqcnn_xp.errors import ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, per_channel
@@ -30,6 +30,8 @@ class L2Normalize(Op):
     >>> L2Normalize(eps=0.0).forward(np, {"scale": np.float32([5, 10])}, np.float32([[3, 4]]))[0]
     array([[3., 8.]], dtype=float32)
     """
+
+    full_precision: ClassVar[bool] = True
 
     across_spatial: bool = False
     eps: float = 1e-10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
@@ -41,6 +41,8 @@ class LRN(Op):
     >>> LRN(1, alpha=3.0, beta=0.5).forward(np, {}, np.float32([[1.0, 0.0]]))[0]
     array([[0.5, 0. ]], dtype=float32)
     """
+
+    full_precision: ClassVar[bool] = True
 
     size: int
     alpha: float = 1e-4

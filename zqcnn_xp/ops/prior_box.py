@@ -62,6 +62,8 @@ class PriorBox(Op):
     ((1, 2, 300, 1),)
     """
 
+    full_precision: ClassVar[bool] = True
+
     copies: ClassVar[int] = 1
     """Boxes of each size, at places of their own (`centres`)."""
 

@@ -52,6 +52,7 @@ class PriorBoxMxnet(Op):
 
     # The output has one row whatever the batch.
     mixes_batch: ClassVar[bool] = True
+    full_precision: ClassVar[bool] = True
 
     sizes: tuple[float, ...]
     aspect_ratios: tuple[float, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from zqcnn_xp.errors import ShapeError
 from zqcnn_xp.layout import storage_axis
@@ -28,6 +28,8 @@ class Softmax(Op):
     array([[0.5, 0.5],
            [1. , 0. ]], dtype=float32)
     """
+
+    full_precision: ClassVar[bool] = True
 
     axis: int = 1
 
