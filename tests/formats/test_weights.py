@@ -7,8 +7,8 @@ import pytest
 
 from zqcnn_xp.errors import FormatError, TrailingWeightsWarning
 from zqcnn_xp.formats import Limits, Source
-from zqcnn_xp.formats.zqcnn.record import Record
 from zqcnn_xp.formats.weights import FileWeights, RandomWeights
+from zqcnn_xp.formats.zqcnn.record import Record
 
 RECORD = Record("net", 7, "Scale", (("name", "s1"),))
 
