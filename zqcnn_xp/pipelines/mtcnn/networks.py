@@ -177,7 +177,9 @@ def _session(source: Source, backend: Backend, compat: str | None) -> Session:
     if isinstance(source, Session):
         return source
     if isinstance(source, str | os.PathLike | bytes):
-        return load(source, backend=backend, compat=compat)
+        # Bytes alone can only be ONNX; saying so spares the other readers' import.
+        kind = "onnx" if isinstance(source, bytes) else None
+        return load(source, backend=backend, compat=compat, format=kind)
     try:
         model, weights = source
     except (TypeError, ValueError):
