@@ -9,36 +9,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.layout import to_storage
 from zqcnn_xp.ops import (
+    LRN,
     Activation,
     BatchNorm,
     Concat,
     Conv2D,
+    ConvTranspose2D,
+    Crop,
     Dense,
     Elementwise,
     Flatten,
     Identity,
     L2Normalize,
+    Lstm,
+    MaxFeatureMap,
     Op,
     Pad,
     Pool2D,
     PReLU,
     PriorBox,
+    PriorBoxMxnet,
+    PriorBoxText,
+    Reduce,
+    Reorg,
     Reshape,
+    Scalar,
+    ScalarOf,
     Scale,
     Slice,
     Softmax,
+    Tile,
     Transpose,
     Unary,
     Upsample,
 )
 from zqcnn_xp.ops.base import Shape
+from zqcnn_xp.ops.scalar import ScalarKind
 from zqcnn_xp.testing.check_op import random_weights
 
 __all__ = ["OpCase", "op_cases"]
@@ -96,6 +109,9 @@ def op_cases() -> Iterator[OpCase]:
         _products,
         _shapes,
         _others,
+        _transposed,
+        _arithmetic,
+        _rearranged,
     )
     for seed, case in enumerate(case for group in groups for case in group()):
         yield replace(case, seed=1000 + 2 * seed)
@@ -130,6 +146,8 @@ def _convolutions() -> Iterator[OpCase]:
         Conv2D(8, (3, 3), activation=Activation("leaky_relu", alpha=0.1)),
         Conv2D(8, (3, 3), activation=Activation("sigmoid")),
         Conv2D(8, (3, 3), activation=Activation("tanh")),
+        Conv2D(8, (3, 3), activation=Activation("mish")),
+        Conv2D(8, (3, 3), activation=Activation("hard_swish", alpha=1 / 6)),
     ):
         yield OpCase(op, ((2, 5, 11, 14),))
     yield OpCase(Conv2D(6, (3, 3), pads=(1, 1, 1, 1)), ((1, 4, 1, 1),))
@@ -175,6 +193,10 @@ def _pooling() -> Iterator[OpCase]:
         ):
             for shape in ((1, 3, 8, 8), (2, 16, 9, 13)):
                 yield OpCase(op, (shape,))
+        yield OpCase(replace(plain, kernel=(3, 2), dilation=(2, 3), ceil=True), ((2, 8, 9, 11),))
+        yield OpCase(
+            replace(plain, kernel=(3, 3), pads=(2, 1, 1, 2), dilation=(2, 2)), ((1, 17, 8, 9),)
+        )
         yield OpCase(plain, ((0, 8, 6, 6),))
         yield OpCase(replace(plain, kernel=None), ((0, 8, 6, 6),))
         yield OpCase(replace(plain, kernel=None), ((3, 17, 1, 1),))
@@ -209,6 +231,14 @@ def _per_element() -> Iterator[OpCase]:
     for op in ops:
         for shape in ((1, 3, 5, 7), (2, 16, 4, 4), (3, 13, 1, 1), (0, 8, 3, 3), (4, 24)):
             yield OpCase(op, (shape,))
+    for op in (
+        Activation("hard_sigmoid", alpha=0.2),
+        Activation("hard_swish", alpha=1 / 6),
+        Activation("mish"),
+        Activation("softplus"),
+        Activation("swish"),
+    ):
+        yield OpCase(op, ((2, 13, 5, 7),))
     shape = (2, 9, 4, 5)
     yield OpCase(Elementwise("sum"), (shape, shape))
     yield OpCase(Elementwise("sum", (1.0, -0.5)), (shape, shape))
@@ -265,3 +295,56 @@ def _others() -> Iterator[OpCase]:
     boxes = PriorBox((30.0,), (60.0,), (2.0,), (0.1, 0.1, 0.2, 0.2), offset=0.5)
     yield OpCase(boxes, ((1, 8, 5, 4), (1, 3, 100, 120)))
     yield OpCase(replace(boxes, clip=True, flip=False), ((2, 8, 3, 3), (2, 3, 64, 64)))
+
+
+def _transposed() -> Iterator[OpCase]:
+    for op in (
+        ConvTranspose2D(12, (4, 4), (2, 2), pads=(1, 1, 1, 1)),
+        ConvTranspose2D(12, (3, 3), (2, 2), pads=(1, 1, 1, 1), output_padding=(1, 1)),
+        ConvTranspose2D(12, (2, 3), (3, 1), (2, 1), (1, 0, 0, 2), groups=4, activation=PReLU()),
+        ConvTranspose2D(12, (4, 4), (2, 2), pads="same_upper", groups=12, bias=False),
+        ConvTranspose2D(12, (1, 1), (2, 3), pads=(-1, 0, 0, -2)),
+        ConvTranspose2D(12, (5, 5), (2, 2), size=(9, 14), activation=Activation("relu")),
+        ConvTranspose2D(12, (2, 2)),
+    ):
+        yield OpCase(op, ((2, 12, 5, 7),))
+    yield OpCase(ConvTranspose2D(7, (4, 4), (2, 2), pads=(1, 1, 1, 1)), ((1, 17, 1, 1),))
+    yield OpCase(ConvTranspose2D(7, (4, 4), (2, 2), pads=(1, 1, 1, 1)), ((0, 17, 3, 2),))
+
+
+def _arithmetic() -> Iterator[OpCase]:
+    for kind in get_args(ScalarKind):
+        # Other powers and quotients of normal numbers are NaN, or too large to compare.
+        if kind not in ("power", "reverse_divide"):
+            yield OpCase(Scalar(kind, 0.7), ((2, 9, 4, 5),))
+            yield OpCase(ScalarOf(kind), ((2, 3), (2, 9, 4, 5)))
+    yield OpCase(Scalar("power", 3.0), ((2, 9, 4, 5),))
+    yield OpCase(Scalar("add", 1.0), ((0, 9, 4, 5),))
+    yield OpCase(ScalarOf("add"), ((0, 1, 1, 1), (0, 9, 4, 5)))
+    for axes in ((1,), (2, 3), (0, 2), None):
+        yield OpCase(Reduce("mean", axes), ((2, 9, 4, 5),))
+        yield OpCase(Reduce("max", axes, keepdims=False), ((2, 9, 4, 5),))
+    yield OpCase(Reduce("min", (2, 3)), ((0, 9, 4, 5),))
+    yield OpCase(Reduce("sum", (1,), keepdims=False), ((2, 3, 4, 5, 2),))
+    yield OpCase(LRN(3, 0.5, 0.75, 2.0), ((2, 9, 4, 5),))
+    yield OpCase(LRN(11, 0.5, 0.75, before=3), ((3, 10),))
+    yield OpCase(LRN(4, 0.5, 0.75, region="within"), ((2, 9, 4, 5),))
+    yield OpCase(LRN(3), ((0, 9, 4, 5),))
+    for shape in ((2, 18, 4, 5), (3, 34), (0, 2, 3, 3)):
+        yield OpCase(MaxFeatureMap(), (shape,))
+
+
+def _rearranged() -> Iterator[OpCase]:
+    yield OpCase(Tile((2, 1, 3, 2)), ((2, 3, 4, 5),))
+    yield OpCase(Tile((1, 4)), ((3, 7),))
+    yield OpCase(Crop(2, (1, 3)), ((2, 9, 8, 8), (2, 3, 5, 4)))
+    yield OpCase(Crop(1, center=True), ((2, 9, 8, 8), (2, 3, 5, 4)))
+    yield OpCase(Reorg(2), ((2, 8, 4, 6),))
+    yield OpCase(Reorg(3, "block"), ((1, 5, 6, 3),))
+    yield OpCase(Reorg(2, "channel"), ((0, 5, 4, 6),))
+    yield OpCase(PriorBoxText((30.0,), (60.0,), (2.0, 5.0)), ((1, 8, 5, 4), (1, 3, 100, 120)))
+    yield OpCase(PriorBoxMxnet((0.2, 0.3), (1.0, 2.0), clip=True), ((2, 8, 5, 4),))
+    yield OpCase(Lstm(9, "both", 1.0, 0.5), ((2, 12, 1, 4),))
+    yield OpCase(Lstm(9, "backward"), ((2, 12, 1, 3),))
+    yield OpCase(Lstm(16, "both"), ((1, 17, 1, 1),))
+    yield OpCase(Lstm(4), ((0, 3, 1, 5),))
