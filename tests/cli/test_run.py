@@ -118,3 +118,21 @@ def test_wrong_options_are_named(cli, net, x):
     backend = cli(*command, "--out", "y.npz", "--backend", "numpie")
     assert backend.code == 2
     assert "did you mean 'numpy'" in backend.err
+
+
+def test_sixteen_bits_and_their_error(cli, net, x):
+    result = run(cli, "--input", "x.npy", "--precision", "float16", "--json")
+    assert result.code == 0, result.err
+    report = result.document["precision_report"]
+    assert report["precision"] == result.document["precision"] == "float16"
+    assert 0 < report["rows"][0]["relative"] < 1e-2
+    with np.load(cli.folder / "y.npz") as archive:
+        assert archive["prob"].dtype == np.float32
+    assert "float16 (up to" in run(cli, "--input", "x.npy", "--precision", "float16").out
+
+
+def test_sixteen_bits_are_refused_where_they_overflow(cli, net, x):
+    np.save(cli.folder / "x.npy", x * np.float32(1e7))
+    result = run(cli, "--input", "x.npy", "--precision", "float16")
+    assert result.code in (1, 2)
+    assert "cannot hold" in result.err

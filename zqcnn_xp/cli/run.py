@@ -39,6 +39,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="BLOB",
         help="blobs to compute, separated by spaces or commas; default: the network's outputs",
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float16", "bfloat16"),
+        default="float32",
+        help="type of weights and activations; the error against float32 is shown",
+    )
     parser.set_defaults(run=run)
 
 
@@ -90,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the network once and write what it gives."""
     from time import perf_counter
 
-    from zqcnn_xp.session import load
+    from zqcnn_xp.session import Session, load
 
     if args.out.suffix.lower() != ".npz":
         raise InputError(f"--out {args.out}: expected a name that ends in .npz")
@@ -102,6 +108,17 @@ def run(args: argparse.Namespace) -> int:
     blobs = None
     if args.outputs is not None:
         blobs = [name for text in args.outputs for name in text.split(",") if name]
+    report = None
+    if args.precision != "float32":
+        exact = session
+        session = Session(
+            exact.graph,
+            exact.backend,
+            fold=exact.fold,
+            precision=args.precision,
+            calibration=inputs,
+        )
+        report = session.precision_report(inputs)
     start = perf_counter()
     outputs = session(inputs, outputs=blobs)
     seconds = perf_counter() - start
@@ -116,12 +133,16 @@ def run(args: argparse.Namespace) -> int:
                 "seconds": round(seconds, 6),
                 "out": str(args.out),
                 "outputs": summary,
+                "precision": args.precision,
+                "precision_report": None if report is None else report.to_dict(),
             }
         )
         return 0
     rows = [(name, " x ".join(map(str, y.shape)), *_range(y)) for name, y in outputs.items()]
     print_table(("blob", "shape", "min", "mean", "max"), rows, right=("min", "mean", "max"))
     print(f"{args.out}: {len(rows)} arrays by {session.backend.name} in {seconds * 1e3:.1f} ms")
+    if report is not None:
+        print(report)
     return 0
 
 
