@@ -16,7 +16,7 @@ from zqcnn_xp.errors import InputError
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
-from zqcnn_xp.passes import optimize
+from zqcnn_xp.passes import optimize, swap_rgb_bgr
 from zqcnn_xp.plan import Plan
 from zqcnn_xp.precision import check_precision, check_range
 from zqcnn_xp.registry import get_backend
@@ -234,6 +234,22 @@ class Session:
             _check_array(name, x[name])
             source.check(tuple(int(size) for size in x[name].shape))
         return {name: x[name] for name in wanted}
+
+    def swap_rgb_bgr(self, layer_names: Iterable[str] | None = None) -> Session:
+        """Return a session of the network that takes images of the other colour order.
+
+        Parameters
+        ----------
+        layer_names
+            Layers whose input channels 0 and 2 are exchanged; None takes those that read the
+            input. See `zqcnn_xp.passes.swap_rgb_bgr`.
+        """
+        graph = swap_rgb_bgr(self.graph, layer_names)
+        made = Session(graph, self.backend.with_dtype("float32"), fold=self.fold)
+        if self.precision != "float32":
+            # Checked when this session was made; exchanged channels are no larger.
+            made.backend, made.precision = self.backend, self.precision
+        return made
 
     def trace(self, x: Any) -> Trace:
         r"""Run layer by layer: shape, time and mul-adds of each.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import zqcnn_xp
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import GraphError
 from zqcnn_xp.formats.zqcnn import reader
@@ -96,3 +97,14 @@ def test_a_real_net_on_a_swapped_image(shared_data):
     with np.load(shared_data / "golden" / "zqcnn" / "det1_bgr.npz") as golden:
         x, want = golden["input"], golden["out/prob1"]
     np.testing.assert_allclose(run(swap_rgb_bgr(graph), x[:, ::-1], "prob1"), want, atol=1e-4)
+
+
+def test_a_session_of_the_other_colour_order():
+    text = b"Input name=x C=3\nConvolution name=c bottom=x top=y num_output=4 kernel_size=3 bias"
+    for precision in ("float32", "float16"):
+        session = zqcnn_xp.load(text, "random:3", backend="numpy", precision=precision)
+        x = np.random.default_rng(0).uniform(-1, 1, (1, 3, 6, 6)).astype(np.float32)
+        swapped = session.swap_rgb_bgr()
+        assert swapped.precision == precision
+        np.testing.assert_allclose(swapped(x[:, ::-1])["y"], session(x)["y"], atol=2e-3)
+        assert not np.allclose(swapped(x)["y"], session(x)["y"], atol=2e-2)

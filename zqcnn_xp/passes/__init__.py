@@ -9,8 +9,17 @@ from zqcnn_xp.graph import Graph
 from zqcnn_xp.passes.drop_identity import drop_identity
 from zqcnn_xp.passes.fold_batchnorm import fold_batchnorm
 from zqcnn_xp.passes.fuse_activation import fuse_activation
+from zqcnn_xp.passes.reduce_precision import reduce_precision
+from zqcnn_xp.passes.swap_channels import swap_rgb_bgr
 
-__all__ = ["drop_identity", "fold_batchnorm", "fuse_activation", "optimize"]
+__all__ = [
+    "drop_identity",
+    "fold_batchnorm",
+    "fuse_activation",
+    "optimize",
+    "reduce_precision",
+    "swap_rgb_bgr",
+]
 
 
 def optimize(graph: Graph) -> Graph:
