@@ -18,6 +18,10 @@ OPS = {
     "Sigmoid": (Activation("sigmoid"), {}),
     "Tanh": (Activation("tanh"), {}),
     "Elu": (Activation("elu", alpha=0.5), {"alpha": 0.5}),
+    "HardSigmoid": (Activation("hard_sigmoid", alpha=0.3, beta=0.4), {"alpha": 0.3, "beta": 0.4}),
+    "HardSwish": (Activation("hard_swish", alpha=1 / 6), {}),
+    "Mish": (Activation("mish"), {}),
+    "Softplus": (Activation("softplus"), {}),
 }
 FLOATS = arrays(
     np.float32,
@@ -81,3 +85,19 @@ def test_one_multiply_add_for_each_element() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(InputError, match="found kind 'gelu'"):
         Activation("gelu")
+
+
+@given(x=FLOATS)
+@settings(deadline=None, max_examples=25)
+def test_swish_matches_pytorch(x: np.ndarray) -> None:
+    torch = pytest.importorskip("torch")
+    want = torch.nn.functional.silu(torch.from_numpy(x)).numpy()
+    check_op(Activation("swish"), x, expect=[want], namespaces=("numpy", "array_api_strict"))
+
+
+@pytest.mark.parametrize("kind", ["hard_sigmoid", "hard_swish", "mish", "softplus", "swish"])
+def test_smooth_functions_neither_overflow_nor_warn(kind: str) -> None:
+    op = Activation(kind, alpha=1 / 6)
+    x = np.float32([[-1e4, 1e4, 0.0]])
+    (y,) = check_op(op, x)
+    np.testing.assert_allclose(y[0, :2], [0, 1 if kind == "hard_sigmoid" else 1e4], rtol=1e-6)

@@ -183,3 +183,45 @@ def test_an_empty_map_has_no_mean() -> None:
 def test_bad_attributes_are_refused(attributes: dict) -> None:
     with pytest.raises(InputError, match="Pool2D: found"):
         Pool2D(**{"kind": "max", "kernel": (3, 3), **attributes})
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=40)
+def test_a_dilated_maximum_as_onnx_runtime(run_onnx, kernel, stride, dilation, padded) -> None:
+    pad = int(padded and min(kernel) > 1)
+    op = Pool2D("max", kernel, stride, (pad,) * 4, dilation=dilation)
+    x = np.random.default_rng(0).standard_normal((2, 3, 9, 11)).astype(np.float32)
+    want = run_onnx(
+        "MaxPool", x, kernel_shape=list(kernel), strides=list(stride), pads=[pad] * 4,
+        dilations=list(dilation),
+    )  # fmt: skip
+    check_op(op, x, expect=want, namespaces=("numpy", "array_api_strict"))
+
+
+@pytest.mark.parametrize("count", ["valid", "padded", "kernel"])
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("dilation", [(1, 2), (3, 2)])
+def test_a_dilated_mean_counts_the_cells_under_its_taps(count, ceil, dilation) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 8, 9)).astype(np.float32)
+    op = Pool2D("average", (2, 3), (2, 2), (1, 2, 0, 1), ceil, count=count, dilation=dilation)
+
+    def expect(_: dict, x: np.ndarray) -> np.ndarray:
+        _, _, ho, wo = op.infer(x.shape)[0]
+        y = np.zeros((2, 3, ho, wo))
+        for i in range(ho):
+            for j in range(wo):
+                rows = [2 * i - 1 + k * dilation[0] for k in range(2)]
+                columns = [2 * j + k * dilation[1] for k in range(3)]
+                inside = [(r, q) for r in rows for q in columns if 0 <= r < 8 and 0 <= q < 9]
+                padded = [(r, q) for r in rows for q in columns if r < 10 and q < 10]
+                cells = {"valid": len(inside), "padded": len(padded), "kernel": 6}[count]
+                total = sum((x[:, :, r, q] for r, q in inside), np.zeros((2, 3)))
+                y[:, :, i, j] = total / max(cells, 1)
+        return y
+
+    check_op(op, x, expect=expect)
