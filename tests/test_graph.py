@@ -203,3 +203,13 @@ def test_the_text_names_every_value():
     text = str(branchy())
     for word in ("graph branchy", "input data", "sum = Elementwise", "output sum"):
         assert word in text
+
+
+def test_what_the_file_says_beyond_the_graph_is_carried_along():
+    from zqcnn_xp.passes import optimize
+
+    source = GraphInput("x", (None, 3, None, None))
+    node = Node("r", Identity(), ("x",), ("y",))
+    graph = Graph((source,), (node,), ("y",), meta={"heads": (1, 2)})
+    assert Graph((source,), (node,), ("y",)).meta == {}
+    assert graph.subgraph(["y"]).meta == optimize(graph).meta == {"heads": (1, 2)}

@@ -51,9 +51,10 @@ def load(
     Parameters
     ----------
     model
-        Path, binary file object or bytes: ``.zqparams`` text, or an ``.onnx`` file.
+        Path, binary file object or bytes, of any format that `list_formats` names: ``.zqparams``
+        text, a Darknet ``.cfg``, an ``.onnx`` file ...
     weights
-        The weight file of formats that have one (``.nchwbin``), likewise.
+        The weight file of formats that have one (``.nchwbin``, ``.weights``), likewise.
     backend, device, strict
         As in `get_backend`.
     fold
