@@ -80,7 +80,14 @@ def read_network(root: Message, limits: Limits) -> Network:
         found = "both 'layer' and 'layers'" if new else "no layers"
         raise root.error(found, "layers of one format version")
     state = root.message("state")
-    kept = [layer_of(m, limits.max_name) for m in new or old if _is_on(m, state)]
+    every = [(layer_of(m, limits.max_name), _is_on(m, state)) for m in new or old]
+    made = {top for layer, on in every if on for top in layer.tops}
+    # A snapshot of training holds the training's data layer alone.
+    kept = [
+        layer
+        for layer, on in every
+        if on or (layer.kind in _DATA and not made.intersection(layer.tops))
+    ]
     inputs = _declared(root)
     layers: list[Layer] = []
     for layer in kept:
