@@ -101,61 +101,46 @@ def pooling(emit: Emitter, node: Node, op: Pool2D, shapes: tuple[Shape, ...]) ->
     if not op.ceil and not padded:
         emit.line("Pooling", node, *fields, "pad_type=VALID")
         return
-    pads = (
-        _rounded_up(emit, node, op, op.pads, shapes[0])
-        if op.ceil
-        else _whole_windows(emit, node, op, op.pads, shapes[0])
-    )
+    pads = _rounded_up(emit, node, op, op.pads, shapes[0])
     emit.line("Pooling", node, *fields, *_pads(pads))
 
 
 def _rounded_up(
     emit: Emitter, node: Node, op: Pool2D, pads: tuple[int, int, int, int], shape: Shape
 ) -> tuple[int, int, int, int]:
-    """Check that a pooling that rounds up does so as the format does."""
-    written = Pool2D(op.kind, op.kernel, op.stride, pads, ceil=True, clip_last=True)
-    reaching = any(s > k for s, k in zip(op.stride, op.kernel or (1, 1), strict=True))
-    if not op.clip_last and (any(pads) or reaching):
-        if not emit.fixed:
-            raise refused(
-                node,
-                "keeps windows that start behind the map: whether there are any depends "
-                "on the input's size (shapes=, --input-size)",
-            )
-        if op.infer(shape) != written.infer(shape):
-            raise refused(node, "keeps windows that start behind the map, which are dropped")
-    if op.kind == "average" and op.count == "kernel":
-        if not emit.fixed:
-            raise refused(
-                node,
-                "divides partial windows by the whole kernel: whether there are any "
-                "depends on the input's size (shapes=, --input-size)",
-            )
-        if op.counts(*shape[2:]) != written.counts(*shape[2:]):
-            raise refused(node, "divides partial windows by the whole kernel")
-    return pads
+    """Return the pads with which the format, which rounds up, has the op's windows.
 
-
-def _whole_windows(
-    emit: Emitter, node: Node, op: Pool2D, pads: tuple[int, int, int, int], shape: Shape
-) -> tuple[int, int, int, int]:
-    """Take away padding that no whole window reaches, so that nothing is left to round up."""
-    if op.stride == (1, 1):
-        return pads
+    Padding that no whole window reaches is taken away where the op rounds down.
+    """
+    kernel = op.kernel or (1, 1)
+    found = list(pads)
+    if op.ceil:
+        reaching = any(s > k for s, k in zip(op.stride, kernel, strict=True))
+        sure = op.clip_last or not (any(pads) or reaching)
+        sure = sure and not (op.kind == "average" and op.count == "kernel")
+    else:
+        sure = op.stride == (1, 1) and pads[1] < kernel[0] and pads[3] < kernel[1]
+        for axis in (0, 1):
+            before, after = pads[2 * axis : 2 * axis + 2]
+            rest = (shape[2 + axis] + before + after - kernel[axis]) % op.stride[axis]
+            found[2 * axis + 1] = after - min(rest, after)
+    top, bottom, left, right = found
+    if sure:
+        return top, bottom, left, right
     if not emit.fixed:
         raise refused(
             node,
-            "rounds the number of padded windows down, which can be written for one size "
-            "of the input alone (shapes=, --input-size)",
+            "has windows at the edge that are ZQCNN's for some sizes of the input alone "
+            "(shapes=, --input-size)",
         )
-    found = list(pads)
-    for axis, (k, s) in enumerate(zip(op.kernel or (1, 1), op.stride, strict=True)):
-        before, after = pads[2 * axis : 2 * axis + 2]
-        rest = (shape[2 + axis] + before + after - k) % s
-        if rest > after:
-            raise refused(node, "leaves cells of the map out, which ZQCNN's pooling rounds up to")
-        found[2 * axis + 1] = after - rest
-    return found[0], found[1], found[2], found[3]
+    sides = (top, bottom, left, right)
+    written = Pool2D(op.kind, kernel, op.stride, sides, ceil=True, clip_last=True)
+    same = op.infer(shape) == written.infer(shape)
+    if same and op.kind == "average":
+        same = op.counts(*shape[2:]) == written.counts(*shape[2:])
+    if not same:
+        raise refused(node, f"has windows at the edge of {shape} that ZQCNN's pooling has not")
+    return sides
 
 
 def _product(
