@@ -25,6 +25,7 @@ from zqcnn_xp.ops.flatten import Flatten
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.lstm import Lstm
+from zqcnn_xp.ops.matmul import MatMul
 from zqcnn_xp.ops.max_feature_map import MaxFeatureMap
 from zqcnn_xp.ops.pad import Pad
 from zqcnn_xp.ops.pool2d import Pool2D
@@ -177,6 +178,7 @@ CASES = [
     (Slice(-1, 1, None, 2), [MAP]),
     (Pad(((0, 0), (1, 2), (0, 1), (2, 0)), 0.5), [MAP]),
     (Tile((1, 2, 3, 1)), [MAP]),
+    (MatMul(), [(2, 4, 6, 7), (2, 4, 7, 3)]),
 ]
 # Written for a reader that knows all of ONNX; ours does not take these nodes.
 WRITTEN = [

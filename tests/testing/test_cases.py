@@ -26,6 +26,7 @@ COVERED = [
     "L2Normalize",
     "LRN",
     "Lstm",
+    "MatMul",
     "MaxFeatureMap",
     "Pad",
     "Pool2D",

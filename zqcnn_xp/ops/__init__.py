@@ -20,6 +20,7 @@ from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.lrn import LRN
 from zqcnn_xp.ops.lstm import Lstm
+from zqcnn_xp.ops.matmul import MatMul
 from zqcnn_xp.ops.max_feature_map import MaxFeatureMap
 from zqcnn_xp.ops.pad import Pad
 from zqcnn_xp.ops.pool2d import Pool2D
@@ -56,6 +57,7 @@ __all__ = [
     "Identity",
     "L2Normalize",
     "Lstm",
+    "MatMul",
     "MaxFeatureMap",
     "Op",
     "PReLU",

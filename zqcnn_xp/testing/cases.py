@@ -29,6 +29,7 @@ from zqcnn_xp.ops import (
     Identity,
     L2Normalize,
     Lstm,
+    MatMul,
     MaxFeatureMap,
     Op,
     Pad,
@@ -251,6 +252,9 @@ def _products() -> Iterator[OpCase]:
     for shape in ((1, 8, 3, 3), (3, 17, 1, 1), (2, 13, 5, 2), (0, 8, 3, 3), (4, 127), (1, 128)):
         for features in (1, 16, 31):
             yield OpCase(Dense(features), (shape,))
+    for batch in ((2, 3), (0, 3), (1, 1)):
+        yield OpCase(MatMul(), ((*batch, 5, 17), (*batch, 17, 4)))
+    yield OpCase(MatMul(), ((3, 9, 16), (3, 16, 9)))
     yield OpCase(Dense(10, bias=False), ((3, 4, 6, 6),))
     yield OpCase(Dense(10, activation=PReLU()), ((3, 4, 6, 6),))
     yield OpCase(Dense(10, activation=Activation("relu")), ((3, 40),))

@@ -41,15 +41,17 @@ CASES = {
     "computed weights": (node("Conv", ["x", "x"]), {}, 13, "(Conv)", "'x') that is computed"),
     "integer weights": (
         node("Conv", ["x", "w"]), {"w": KERNEL.astype(np.int64)}, 13, "(Conv)", "int64"),
-    "dilated pool": (
-        node("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]), {}, 13, "(MaxPool)",
+    "dilations of 0": (
+        node("MaxPool", kernel_shape=[2, 2], dilations=[0, 2]), {}, 13, "(MaxPool)",
         "'dilations'"),
     "no kernel": (node("MaxPool"), {}, 13, "(MaxPool)", "'kernel_shape'"),
     "training": (
         node("BatchNormalization", ["x", *"abcd"], training_mode=1),
         dict.fromkeys("abcd", np.ones(3, np.float32)), 14, "(BatchNormalization)",
         "'training_mode'"),
-    "product of values": (node("MatMul", ["x", "x"]), {}, 13, "(MatMul)", "computed"),
+    "product of values": (
+        node("MatMul", ["x", "w"]), {"w": np.ones((2, 8, 8), np.float32)}, 13, "(MatMul)",
+        "a matrix"),
     "transA": (
         node("Gemm", ["x", "w"], transA=1), {"w": KERNEL}, 13, "(Gemm)", "(1, 3, 8, 8)"),
     "pad mode": (

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import inf, prod
 
-import numpy as np
-
 from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.formats.onnx.channels import along_channels
-from zqcnn_xp.formats.onnx.values import Value
 from zqcnn_xp.ops.activation import Activation
-from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.prelu import PReLU
 from zqcnn_xp.ops.softmax import Softmax
@@ -46,24 +42,26 @@ def elu(call: Call) -> None:
     call.emit(Activation("elu", alpha=alpha), call.value(0), last=True)
 
 
+def softplus(call: Call) -> None:
+    """Lower Softplus."""
+    call.emit(Activation("softplus"), call.value(0), last=True)
+
+
+def mish(call: Call) -> None:
+    """Lower Mish."""
+    call.emit(Activation("mish"), call.value(0), last=True)
+
+
 def hard_sigmoid(call: Call) -> None:
     """Lower HardSigmoid: max(0, min(1, alpha * x + beta))."""
     alpha = call.attribute("alpha", "float", 0.2)
     beta = call.attribute("beta", "float", 0.5)
-    _hard_sigmoid(call, call.value(0), alpha, beta, last=True)
+    call.emit(Activation("hard_sigmoid", alpha=alpha, beta=beta), call.value(0), last=True)
 
 
 def hard_swish(call: Call) -> None:
     """Lower HardSwish: x * HardSigmoid(x) with alpha 1/6 and beta 1/2."""
-    x = call.value(0)
-    gate = _hard_sigmoid(call, x, 1 / 6, 0.5, last=False)
-    call.emit(Elementwise("product"), x, gate, last=True)
-
-
-def _hard_sigmoid(call: Call, x: Value, alpha: float, beta: float, last: bool) -> Value:
-    scale, bias = np.asarray([alpha], np.float32), np.asarray([beta], np.float32)
-    line = along_channels(call, x, {"scale": scale, "bias": bias}, last=False)
-    return call.emit(Activation("clip", low=0.0, high=1.0), line, last=last)
+    call.emit(Activation("hard_swish", alpha=1 / 6, beta=0.5), call.value(0), last=True)
 
 
 def clip(call: Call) -> None:
@@ -134,9 +132,11 @@ LOWERINGS: Mapping[str, Callable[[Call], None]] = {
     "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish,
     "LeakyRelu": leaky_relu,
+    "Mish": mish,
     "PRelu": prelu,
     "Relu": relu,
     "Sigmoid": sigmoid,
     "Softmax": softmax,
+    "Softplus": softplus,
     "Tanh": tanh,
 }

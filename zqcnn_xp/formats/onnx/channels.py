@@ -13,6 +13,7 @@ from zqcnn_xp.formats.onnx.records import Tensor
 from zqcnn_xp.formats.onnx.values import Value
 from zqcnn_xp.ops.base import Op, Shape
 from zqcnn_xp.ops.prelu import PReLU
+from zqcnn_xp.ops.scalar import Scalar, ScalarKind
 from zqcnn_xp.ops.scale import Scale
 from zqcnn_xp.ops.transpose import Transpose
 
@@ -22,9 +23,10 @@ __all__ = ["along_channels"]
 def along_channels(call: Call, x: Value, constants: Mapping[str, Tensor], last: bool) -> Value:
     """Apply `Scale` (``scale``, ``bias``) or `PReLU` (``slope``) with broadcasting constants.
 
-    Three ways, the first that fits: the constants vary along axis 1 alone, which is what these
-    ops do; along one other axis, which is brought to axis 1 and back; along several axes of
-    fixed size, which are merged into one.
+    Four ways, the first that fits: the constants are single numbers, and there are no channels
+    or a free number of them; they vary along axis 1 alone, which is what these ops do; along
+    one other axis, which is brought to axis 1 and back; along several axes of fixed size,
+    which are merged into one.
 
     Raises
     ------
@@ -34,6 +36,8 @@ def along_channels(call: Call, x: Value, constants: Mapping[str, Tensor], last: 
     aligned = {name: _align(call, x, array) for name, array in constants.items()}
     op: Op = PReLU() if "slope" in aligned else Scale("scale" in aligned, "bias" in aligned)
     varying = sorted({k for a in aligned.values() for k, size in enumerate(a.shape) if size > 1})
+    if not varying and (x.rank < 2 or x.size(1) is None):
+        return _one_number(call, x, aligned, last)
     if x.rank >= 2 and varying in ([], [1]):
         return call.emit(op, x, weights=_vectors(call, x, aligned), last=last)
     if x.rank >= 2 and len(varying) == 1 and varying[0] > 1:
@@ -44,6 +48,20 @@ def along_channels(call: Call, x: Value, constants: Mapping[str, Tensor], last: 
         scaled = call.emit(op, turned, weights=_vectors(call, turned, aligned))
         return call.emit(Transpose(tuple(swap)), scaled, last=last)
     return _merged(call, x, op, aligned, varying, last)
+
+
+def _one_number(call: Call, x: Value, constants: Mapping[str, Tensor], last: bool) -> Value:
+    numbers = {name: float(array.reshape(-1)[0]) for name, array in constants.items()}
+    if "slope" in numbers:
+        slope = np.ascontiguousarray(constants["slope"].reshape(-1))
+        return call.emit(PReLU(shared=True), x, weights={"slope": slope}, last=last)
+    kinds: Mapping[str, ScalarKind] = {"scale": "multiply", "bias": "add"}
+    ops = [
+        call.make(Scalar, kind, numbers[name]) for name, kind in kinds.items() if name in numbers
+    ]
+    for place, op in enumerate(ops):
+        x = call.emit(op, x, last=last and place == len(ops) - 1)
+    return x
 
 
 def _align(call: Call, x: Value, array: Tensor) -> Tensor:

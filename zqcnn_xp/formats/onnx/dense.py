@@ -1,4 +1,4 @@
-"""MatMul and Gemm with constant weights: fully connected layers, biases taken in."""
+"""MatMul and Gemm: fully connected layers with their biases, and products of values."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import numpy as np
 
 from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.formats.onnx.records import NodeRecord, Tensor
-from zqcnn_xp.formats.onnx.values import Const
+from zqcnn_xp.formats.onnx.values import Const, Value
 from zqcnn_xp.ops.dense import Dense
+from zqcnn_xp.ops.matmul import MatMul
 
 __all__ = ["LOWERINGS"]
 
 
 def matmul(call: Call) -> None:
-    """Lower MatMul of a value by a constant matrix; a bias added right after it is taken in.
+    """Lower MatMul of two values, or of a value by a constant matrix and a bias behind it.
 
-    Rank 2 and 3 as they are; rank 4 goes through rank 3, because a map has another meaning for
-    a dense layer.
+    By a constant, rank 2 and 3 go as they are; rank 4 goes through rank 3, because a map has
+    another meaning for a dense layer.
     """
+    if len(call.node.inputs) == 2 and isinstance(call.operand(1), Value):
+        call.emit(MatMul(), call.value(0), call.value(1), last=True)
+        return
     x, weight = call.value(0), call.weight(1)
     if weight.ndim != 2 or x.rank < 2:
         found = f"a product of {x.shapes[0]} and {weight.shape}"

@@ -197,6 +197,22 @@ def _where(call: Call, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return np.where(condition, a, b)
 
 
+def _mod(call: Call, a: Tensor, b: Tensor) -> Tensor:
+    call.expect("fmod", "int", (0,))
+    bounded(call, np.broadcast_shapes(a.shape, b.shape))
+    if b.dtype.kind != "f" and not np.all(b):
+        raise call.error("a division by zero", "another divisor")
+    return np.asarray(np.mod(a, b))
+
+
+def _product(call: Call, a: Tensor, listed: Tensor | None = None) -> Tensor:
+    axes = call.attribute("axes", "ints", None) if call.opset < 18 else None
+    axes = _listed(listed) if listed is not None else axes
+    call.expect("noop_with_empty_axes", "int", (0,))
+    keep = bool(call.attribute("keepdims", "int", 1))
+    return np.asarray(np.prod(a, axis=tuple(axes) if axes else None, keepdims=keep), a.dtype)
+
+
 FOLDS: Mapping[str, Fold] = {
     "Add": _binary(np.add),
     "Cast": _cast,
@@ -209,9 +225,13 @@ FOLDS: Mapping[str, Fold] = {
     "Floor": lambda _, a: np.floor(a),
     "Gather": _gather,
     "Identity": lambda _, a: a,
+    "Max": _binary(np.maximum),
+    "Min": _binary(np.minimum),
+    "Mod": _mod,
     "Mul": _binary(np.multiply),
     "Neg": lambda _, a: np.negative(a),
     "Range": _range,
+    "ReduceProd": _product,
     "Reshape": _reshape,
     "Slice": _slice,
     "Sqrt": lambda _, a: np.sqrt(a),

@@ -26,8 +26,15 @@ def images_of(model: ModelRecord) -> frozenset[str]:
     return frozenset((images & read) - outputs)
 
 
-def graph_input(model: ModelRecord, port: Port, image: bool) -> GraphInput:
+def graph_input(
+    model: ModelRecord,
+    port: Port,
+    image: bool,
+    size: tuple[int | None, int | None] = (None, None),
+) -> GraphInput:
     """Return an input; ``image`` brings (N, H, W, C) into (N, C, H, W) order.
+
+    ``size`` (height, width) stands in for those that the file leaves free.
 
     Raises
     ------
@@ -44,6 +51,9 @@ def graph_input(model: ModelRecord, port: Port, image: bool) -> GraphInput:
     shape = port.shape
     if image:
         shape = tuple(shape[axis] for axis in _TO_NCHW)
+    if len(shape) == 4:
+        given = zip(shape[2:], size, strict=True)
+        shape = (*shape[:2], *(wanted if own is None else own for own, wanted in given))
     nominal = tuple(size for size in shape if size is not None)
     return GraphInput(port.name, shape, nominal if len(nominal) == len(shape) else None)
 

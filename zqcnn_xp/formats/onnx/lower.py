@@ -16,10 +16,13 @@ from zqcnn_xp.formats.onnx import (
     activations,
     arithmetic,
     conv,
+    conv_transpose,
     dense,
     functions,
     normalization,
     pool,
+    rearrange,
+    reduce,
     regions,
     resize,
     shapes,
@@ -45,18 +48,23 @@ LOWERINGS: Mapping[str, Lowering] = {
     **activations.LOWERINGS,
     **arithmetic.LOWERINGS,
     **conv.LOWERINGS,
+    **conv_transpose.LOWERINGS,
     **dense.LOWERINGS,
     **functions.LOWERINGS,
     **normalization.LOWERINGS,
     **pool.LOWERINGS,
+    **rearrange.LOWERINGS,
+    **reduce.LOWERINGS,
     **regions.LOWERINGS,
     **shapes.LOWERINGS,
 }
 """Lowering function of each op type; `FOLDS` are used where all inputs are constant."""
 
 
-def lower(model: ModelRecord, limits: Limits) -> Graph:
-    """Build the graph.
+def lower(
+    model: ModelRecord, limits: Limits, size: tuple[int | None, int | None] = (None, None)
+) -> Graph:
+    """Build the graph; ``size`` is taken for a free height and width of the images.
 
     Raises
     ------
@@ -65,7 +73,7 @@ def lower(model: ModelRecord, limits: Limits) -> Graph:
     """
     _check_counts(model, limits)
     images = images_of(model)
-    inputs = tuple(graph_input(model, port, port.name in images) for port in model.inputs)
+    inputs = tuple(graph_input(model, port, port.name in images, size) for port in model.inputs)
     if all(size is not None for source in inputs for size in source.shape):
         return _lower(model, limits, inputs, PROBES[:1])
     try:

@@ -10,6 +10,7 @@ from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.ops.batchnorm import BatchNorm
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.l2normalize import L2Normalize
+from zqcnn_xp.ops.lrn import LRN
 
 __all__ = ["LOWERINGS"]
 
@@ -60,10 +61,22 @@ def lp_normalization(call: Call) -> None:
     call.emit(op, x, weights={"scale": ones}, last=True)
 
 
+def lrn(call: Call) -> None:
+    """Lower LRN across channels."""
+    x = call.value(0)
+    size = call.attribute("size", "int", 0)
+    if not 0 < size < 1 << 16:
+        raise call.error(f"attribute 'size' = {size}", "1 or more")
+    numbers = {"alpha": 1e-4, "beta": 0.75, "bias": 1.0}
+    alpha, beta, k = (call.attribute(name, "float", value) for name, value in numbers.items())
+    call.emit(call.make(LRN, size, alpha, beta, k), x, last=True)
+
+
 LOWERINGS: Mapping[str, Callable[[Call], None]] = {
     "BatchNormalization": batch_normalization,
     "Cast": cast,
     "Dropout": dropout,
     "Identity": identity,
+    "LRN": lrn,
     "LpNormalization": lp_normalization,
 }

@@ -1,4 +1,4 @@
-"""Pooling: MaxPool, AveragePool, the global ones, and means over all of H and W."""
+"""Pooling: MaxPool, AveragePool and the global ones."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def _pool(call: Call, kind: Kind) -> None:
     x = as_map(call, source)
     kernel = pair(window_attribute(call, "kernel_shape", axes, None))
     stride = pair(window_attribute(call, "strides", axes))
-    call.expect("dilations", "ints", ((1,) * axes,))
+    dilation = pair(window_attribute(call, "dilations", axes))
     call.expect("ceil_mode", "int", (0, 1))
     ceil = bool(call.attribute("ceil_mode", "int", 0))
-    pads = padding(call, x, axes, kernel, stride)
+    pads = padding(call, x, axes, kernel, stride, dilation)
     count: Literal["valid", "padded"] = "valid"
     if kind == "average":
         call.expect("count_include_pad", "int", (0, 1))
@@ -47,9 +47,8 @@ def _pool(call: Call, kind: Kind) -> None:
         # Zeros added by a Pad before it are cells like any other.
         x, pads = call.builder.padded[source.name]
         count, value = "padded", "zero"
-    op = call.make(
-        Pool2D, kind, kernel, stride, pads, ceil=ceil, clip_last=True, pad_value=value, count=count
-    )
+    rules = {"ceil": ceil, "clip_last": True, "pad_value": value, "count": count}
+    op = call.make(Pool2D, kind, kernel, stride, pads, dilation=dilation, **rules)
     out = call.emit(op, x, last=source.rank == 4)
     if source.rank == 3:
         call.reshape(out, tuple((n, c, w) for n, c, _, w in out.shapes), last=True)
@@ -63,30 +62,6 @@ def global_max_pool(call: Call) -> None:
 def global_average_pool(call: Call) -> None:
     """Lower GlobalAveragePool: (N, C, ...) to (N, C, 1 ...)."""
     _whole(call, "average", keep=True)
-
-
-def reduce_max(call: Call) -> None:
-    """Lower ReduceMax over H and W."""
-    _whole(call, "max", keep=_reduces_map(call, input_since=18))
-
-
-def reduce_mean(call: Call) -> None:
-    """Lower ReduceMean over H and W."""
-    _whole(call, "average", keep=_reduces_map(call, input_since=18))
-
-
-def _reduces_map(call: Call, input_since: int) -> bool:
-    """Check that a reduction is over H and W exactly; return whether it keeps the axes."""
-    x = call.value(0, rank=4)
-    if call.opset >= input_since:
-        call.expect("noop_with_empty_axes", "int", (0,))
-        axes = call.integers(1)[0] if call.given(1) else ()
-    else:
-        axes = call.attribute("axes", "ints", ())
-    if sorted(call.axis(axis, x.rank) for axis in axes) != [2, 3]:
-        raise call.error(f"attribute 'axes' = {axes}", "a reduction over axes 2 and 3")
-    call.expect("keepdims", "int", (1, 0))
-    return bool(call.attribute("keepdims", "int", 1))
 
 
 def _whole(call: Call, kind: Kind, keep: bool) -> None:
@@ -104,6 +79,4 @@ LOWERINGS: Mapping[str, Callable[[Call], None]] = {
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
     "MaxPool": max_pool,
-    "ReduceMax": reduce_max,
-    "ReduceMean": reduce_mean,
 }

@@ -13,7 +13,7 @@ from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, read_source
 from zqcnn_xp.graph import Graph
 
-__all__ = ["OnnxReader"]
+__all__ = ["OnnxReader", "check_size"]
 
 # Field 1 (ir_version) as a varint below 128, then field 2, 3, 4 or 5 (producer, domain, version),
 # 6 (documentation), 7 (the graph) or 8 (operator sets).
@@ -38,6 +38,7 @@ class OnnxReader:
         weights: ModelSource | None = None,
         *,
         limits: Limits | None = None,
+        input_size: tuple[int | None, int | None] | None = None,
         **options: Any,
     ) -> Graph:
         """Read a model.
@@ -50,6 +51,9 @@ class OnnxReader:
             None: an ONNX file holds its weights.
         limits
             Bounds on what the file may ask for.
+        input_size
+            (height, width) to take where the file leaves those of an image free, None for
+            free: for networks that state no size but admit only one.
         options
             Those of other formats (``compat``, ``strict``) have no effect: an ONNX file states
             every rule itself.
@@ -64,7 +68,7 @@ class OnnxReader:
         FormatError
             Naming the file, the node and its op type, or the tensor.
         InputError
-            If ``weights`` are given.
+            If ``weights`` are given, or ``input_size`` is no pair of sizes.
         """
         # Late, so that listing formats costs nothing.
         from zqcnn_xp.formats.onnx.external import ExternalData
@@ -81,4 +85,29 @@ class OnnxReader:
         # Weights may hold anything; arithmetic on them warns of nothing.
         with np.errstate(all="ignore"):
             external = ExternalData(source.name, folder)
-            return lower(parse(source.name, source.data, external), limits)
+            return lower(parse(source.name, source.data, external), limits, check_size(input_size))
+
+
+def check_size(
+    size: tuple[int | None, int | None] | None,
+) -> tuple[int | None, int | None]:
+    """Return (height, width), either None where it stays free.
+
+    Raises
+    ------
+    InputError
+        If it is no pair of positive integers or None.
+
+    Examples
+    --------
+    >>> check_size((48, None))
+    (48, None)
+    """
+    if size is None:
+        return (None, None)
+    pair = tuple(size) if isinstance(size, (tuple, list)) else ()
+    fits = all(cells is None or (type(cells) is int and 1 <= cells <= 1 << 20) for cells in pair)
+    if len(pair) != 2 or not fits:
+        msg = f"found input_size={size!r}, expected (height, width) in pixels, None where free"
+        raise InputError(msg)
+    return pair[0], pair[1]

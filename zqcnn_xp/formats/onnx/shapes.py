@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from zqcnn_xp.formats.onnx.call import Call
+from zqcnn_xp.formats.onnx.values import Value, reshape_dims
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.concat import Concat
 from zqcnn_xp.ops.flatten import Flatten
+from zqcnn_xp.ops.reshape import Reshape
 from zqcnn_xp.ops.transpose import Transpose
 
 __all__ = ["LOWERINGS"]
@@ -64,7 +66,18 @@ def squeeze(call: Call) -> None:
     if any(x.size(axis) != 1 for axis in drop):
         raise call.error(f"axes {sorted(drop)} of {x.shapes[0]}", "axes of size 1")
     kept = [axis for axis in range(x.rank) if axis not in drop]
-    call.reshape(x, tuple(tuple(shape[axis] for axis in kept) for shape in x.shapes), last=True)
+    targets = tuple(tuple(shape[axis] for axis in kept) for shape in x.shapes)
+    steps = [call.make(Reshape, (), axis, 1) for axis in sorted(drop, reverse=True)]
+    _rename(call, x, targets, steps)
+
+
+def _rename(call: Call, x: Value, targets: tuple[Shape, ...], steps: list[Reshape]) -> None:
+    """Drop or add axes of size 1 by one reshape, or axis by axis beside several free sizes."""
+    if reshape_dims(x.shapes, targets) is not None or not steps:
+        call.reshape(x, targets, last=True)
+        return
+    for place, step in enumerate(steps):
+        x = call.emit(step, x, last=place == len(steps) - 1)
 
 
 def unsqueeze(call: Call) -> None:
@@ -81,7 +94,7 @@ def unsqueeze(call: Call) -> None:
     for shape in x.shapes:
         rest = iter(shape)
         shapes.append(tuple(1 if axis in new else next(rest) for axis in range(rank)))
-    call.reshape(x, tuple(shapes), last=True)
+    _rename(call, x, tuple(shapes), [call.make(Reshape, (1,), axis, 0) for axis in sorted(new)])
 
 
 def _axes(call: Call) -> tuple[int, ...] | None:

@@ -15,6 +15,7 @@ from zqcnn_xp.ops.batchnorm import BatchNorm
 from zqcnn_xp.ops.elementwise import Elementwise
 from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.lrn import LRN
+from zqcnn_xp.ops.matmul import MatMul
 from zqcnn_xp.ops.max_feature_map import MaxFeatureMap
 from zqcnn_xp.ops.prelu import PReLU
 from zqcnn_xp.ops.reduce import Reduce
@@ -171,6 +172,7 @@ WRITERS: Mapping[type[Op], Write] = {
     Elementwise: _elementwise,
     L2Normalize: _l2_normalize,
     LRN: _lrn,
+    MatMul: plain("MatMul"),
     MaxFeatureMap: _max_feature_map,
     PReLU: alone,
     Reduce: _reduce,
