@@ -45,7 +45,7 @@ def test_the_window_of_an_even_size(size: int, before: int | None) -> None:
     check_op(LRN(size, 0.3, 0.7, before=before), X[:, :, 0, 0], expect=expect)
 
 
-@pytest.mark.parametrize("size", [1, 3, 4, 11])
+@pytest.mark.parametrize("size", [1, 3, 4, 11, 2**31 - 1])
 def test_within_a_channel(size: int) -> None:
     start = (size - 1) // 2
 

@@ -79,9 +79,13 @@ class LRN(Op):
             total = _across(xp, square, before, after)
         else:
             _, h, width, _ = x.shape
-            square = pad_spatial(xp, square, (before, after, before, after))
+            # A window wider than the map adds no more terms.
+            top, bottom = min(before, h), min(after, h)
+            left, right = min(before, width), min(after, width)
+            square = pad_spatial(xp, square, (top, bottom, left, right))
+            window = (top + bottom + 1, left + right + 1)
             total = xp.zeros_like(x)
-            for _, _, view in taps(square, (self.size, self.size), (1, 1), (1, 1), (h, width)):
+            for _, _, view in taps(square, window, (1, 1), (1, 1), (h, width)):
                 total = total + view
         cells = self.size if self.region == "across" else self.size**2
         return (x * (self.k + self.alpha / cells * total) ** -self.beta,)
