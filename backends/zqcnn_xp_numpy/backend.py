@@ -60,10 +60,10 @@ class NumpyBackend(Backend):
 
     @classmethod
     def auto_score(cls) -> tuple[int, str]:
-        """Always there, so the one that is taken when nothing better is."""
+        """Offer what is always there: taken when nothing better is."""
         return 10, "NumPy is always there"
 
     @classmethod
     def probe(cls) -> Availability:
-        """Always ready."""
+        """Say that it is always ready."""
         return Availability(ready=True, version=np.__version__, devices=("cpu",))

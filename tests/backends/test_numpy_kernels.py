@@ -82,6 +82,16 @@ def test_pooling(kind, kernel, stride, data, ceil, clip, value, count, n, c, siz
     np.testing.assert_allclose(found, reference, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 2)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_depthwise_of_many_channels(stride, bias):
+    """Another loop, and at this size several blocks of it."""
+    op = Conv2D(100, (3, 3), stride, (1, 2), (1, 0, 2, 1), 100, bias, PReLU())
+    native, found, reference = run_both(op, (2, 100, 41, 38), 7)
+    assert native is not None
+    np.testing.assert_allclose(found, reference, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 8, 9])
 def test_softmax_over_channels(channels):
     native, found, reference = run_both(Softmax(1), (2, channels, 5, 7), 3)
