@@ -7,7 +7,7 @@ import pytest
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.graph import Graph, GraphInput, Node
-from zqcnn_xp.ops import Activation, BatchNorm, Conv2D, Dense, Pool2D, Scale
+from zqcnn_xp.ops import Activation, BatchNorm, Conv2D, ConvTranspose2D, Dense, Pool2D, Scale
 from zqcnn_xp.passes import fold_batchnorm
 
 RNG = np.random.default_rng(4)
@@ -65,6 +65,13 @@ def check_folded(g, x):
 def test_a_convolution_takes_what_follows(bias, following, scale, shift):
     node = check_folded(graph(conv(bias), following(scale=scale, bias=shift)), floats(2, 3, 6, 7))
     assert (node.name, node.where) == ("p", "net:1")
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_transposed_convolution_takes_what_follows(groups):
+    op = ConvTranspose2D(6, (3, 3), (2, 2), pads=(1, 1, 0, 0), groups=groups, bias=False)
+    node = Node("p", op, ("x",), ("p",), {"weight": floats(3, 3, 3 // groups, 6)})
+    check_folded(graph(node, batchnorm()), floats(2, 3, 6, 7))
 
 
 def test_statistics_alone():

@@ -7,7 +7,7 @@ import pytest
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.graph import Graph, GraphInput, Node
-from zqcnn_xp.ops import Activation, Conv2D, Dense, PReLU, Scale, Softmax
+from zqcnn_xp.ops import Activation, Conv2D, ConvTranspose2D, Dense, PReLU, Scale, Softmax
 from zqcnn_xp.passes import fuse_activation
 
 RNG = np.random.default_rng(6)
@@ -106,3 +106,15 @@ def test_what_is_no_activation(other):
 def test_an_activation_of_no_product():
     first = Node("p", Softmax(), ("x",), ("p",))
     check_alone(graph(first, following(Activation("relu"))))
+
+
+@pytest.mark.parametrize("op", [Activation("mish"), PReLU()])
+def test_a_transposed_convolution_applies_it(op):
+    product = ConvTranspose2D(5, (2, 2), (2, 2), bias=False)
+    node = Node("p", product, ("x",), ("p",), {"weight": floats(2, 2, 3, 5)})
+    weights = {"slope": floats(5)} if isinstance(op, PReLU) else {}
+    plain = graph(node, following(op, **weights))
+    fused = fuse_activation(plain)
+    assert [found.op.activation for found in fused.nodes] == [op]
+    x = floats(2, 3, 4, 5)
+    np.testing.assert_allclose(run(fused, x), run(plain, x), rtol=1e-6, atol=1e-6)

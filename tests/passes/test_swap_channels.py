@@ -34,6 +34,8 @@ def run(graph, x, blob="y"):
         (["Copy name=c bottom=x top=x", CONV], "y"),
         ([CONV, PRIOR, "PReLU name=p bottom=y top=y"], "y"),
         ([CONV, DENSE], "z"),
+        ([CONV.replace("Convolution", "DeConvolution")], "y"),
+        ([CONV, "PriorBox_MXNET name=pm bottom=x top=boxes size=1"], "y"),
     ],
 )
 def test_swapped_weights_take_swapped_images(lines, blob):

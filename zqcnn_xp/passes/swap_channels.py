@@ -15,6 +15,7 @@ from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
 from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.prior_box import PriorBox
+from zqcnn_xp.ops.prior_box_mxnet import PriorBoxMxnet
 
 __all__ = ["swap_rgb_bgr"]
 
@@ -67,7 +68,7 @@ def _readers(graph: Graph) -> set[str]:
             continue
         if isinstance(node.op, Identity):
             images.update(node.outputs)
-        elif not isinstance(node.op, PriorBox):
+        elif not isinstance(node.op, PriorBox | PriorBoxMxnet):
             found.add(node.name)
     if not found:
         msg = "found no layer that reads the input, expected a convolution"
