@@ -15,7 +15,7 @@ from zqcnn_xp import ops
 from zqcnn_xp.errors import GraphError, InputError
 from zqcnn_xp.ops.base import Op
 
-__all__ = ["decode_op", "encode_op", "encode_plain", "op_types"]
+__all__ = ["decode_op", "encode_op", "encode_plain", "op_types", "short"]
 
 _INT = 1 << 63
 _EXACT = 1 << 53  # whole numbers that a float holds exactly
@@ -102,20 +102,20 @@ def decode_op(found: Any, depth: int = 0) -> Op:
     Softmax(axis=2)
     """
     if not isinstance(found, dict) or found.keys() != {"op", "attributes"}:
-        msg = f"found {_short(found)}, expected an op: {{op, attributes}}"
+        msg = f"found {short(found)}, expected an op: {{op, attributes}}"
         raise InputError(msg)
     name, attributes = found["op"], found["attributes"]
     kind = op_types().get(name) if isinstance(name, str) else None
     if kind is None:
-        msg = f"found op type {_short(name)}, expected one of zqcnn_xp.ops"
+        msg = f"found op type {short(name)}, expected one of zqcnn_xp.ops"
         raise InputError(msg)
     if not isinstance(attributes, dict):
-        msg = f"{name}: found attributes {_short(attributes)}, expected an object"
+        msg = f"{name}: found attributes {short(attributes)}, expected an object"
         raise InputError(msg)
     known = {field.name: field for field in fields(kind)}
     for key in attributes:
         if key not in known:
-            msg = f"{name}: found attribute {_short(key)}, expected {', '.join(known) or 'none'}"
+            msg = f"{name}: found attribute {short(key)}, expected {', '.join(known) or 'none'}"
             raise InputError(msg)
     given: dict[str, Any] = {}
     for key, field in known.items():
@@ -153,7 +153,7 @@ def _decode(found: Any, hint: Any, where: str, depth: int) -> Any:
             pairs = zip(found, kinds, strict=True)
             return tuple(_decode(item, kind, where, depth) for item, kind in pairs)
         return found
-    msg = f"{where}: found {_short(found)}, expected {getattr(hint, '__name__', hint)}"
+    msg = f"{where}: found {short(found)}, expected {getattr(hint, '__name__', hint)}"
     raise InputError(msg)
 
 
@@ -178,6 +178,7 @@ def _fits(found: Any, hint: Any) -> bool:
     return hint in (bool, str) and isinstance(found, hint)
 
 
-def _short(found: Any) -> str:
+def short(found: Any) -> str:
+    """Return a value for a message, cut where it is long."""
     text = repr(found)
     return text if len(text) <= 80 else text[:77] + "..."

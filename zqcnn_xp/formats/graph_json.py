@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import FormatError, GraphError, InputError
-from zqcnn_xp.formats.attributes import decode_op, encode_op, encode_plain
+from zqcnn_xp.formats.attributes import decode_op, encode_op, encode_plain, short
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.ops.base import Op, Shape
@@ -19,6 +19,8 @@ __all__ = ["VERSION", "graph_from_json", "graph_to_json", "parse_json", "tensor_
 
 VERSION = 1
 MAX_RANK = 32
+# Objects and lists of one JSON text: each takes time and some hundred bytes, however short.
+MAX_OBJECTS = 500_000
 _PARTS = {"version", "name", "inputs", "nodes", "outputs", "blobs", "meta"}
 _NODE = {"name", "op", "attributes", "inputs", "outputs", "weights", "where"}
 _SIZE = 1 << 31
@@ -104,10 +106,13 @@ def parse_json(text: str | bytes, file: str, where: str) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8")
+        if text.count("{") + text.count("[") > MAX_OBJECTS:
+            msg = f"more than {MAX_OBJECTS:,} objects and lists"
+            raise ValueError(msg)
         return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError too
         problem = str(error) or type(error).__name__
-        raise FormatError(file, where, problem[:200], "JSON with every key once") from error
+        raise FormatError(file, where, problem[:200], "JSON of a reasonable size, every key once") from error
 
 
 def graph_from_json(
@@ -134,7 +139,7 @@ def graph_from_json(
     found = _object(parse_json(text, file, "graph"), _PARTS, file, "graph")
     if type(found["version"]) is not int or found["version"] != VERSION:
         expected = f"version {VERSION}"
-        raise FormatError(file, "graph", f"version {str(found['version'])[:40]}", expected)
+        raise FormatError(file, "graph", f"version {short(found['version'])}", expected)
     records = _list(found["nodes"], file, "nodes", limits.max_layers)
     left = dict(weights)
     nodes = [_node(record, i, left, file, limits) for i, record in enumerate(records)]
@@ -210,7 +215,7 @@ def _shape(found: Any, free: bool, file: str, where: str) -> tuple[Any, ...]:
     sizes = _list(found, file, where, MAX_RANK)
     for size in sizes:
         if not (free and size is None) and not (type(size) is int and 0 <= size < _SIZE):
-            raise FormatError(file, where, f"size {str(size)[:40]}", "a count below 2^31")
+            raise FormatError(file, where, f"size {short(size)}", "a count below 2^31")
     return tuple(sizes)
 
 
@@ -264,7 +269,7 @@ def _probes(graph: Graph) -> list[dict[str, Shape]]:
 
 def _object(found: Any, keys: set[str] | None, file: str, where: str) -> dict[str, Any]:
     if not isinstance(found, dict):
-        raise FormatError(file, where, f"{str(found)[:80]!r}", "an object")
+        raise FormatError(file, where, short(found), "an object")
     if keys is not None and found.keys() != keys:
         given = ", ".join(map(repr, sorted(found)[:20]))
         expected = f"exactly {', '.join(sorted(keys))}"
@@ -274,7 +279,7 @@ def _object(found: Any, keys: set[str] | None, file: str, where: str) -> dict[st
 
 def _list(found: Any, file: str, where: str, bound: int) -> list[Any]:
     if not isinstance(found, list):
-        raise FormatError(file, where, f"{str(found)[:80]!r}", "a list")
+        raise FormatError(file, where, short(found), "a list")
     if len(found) > bound:
         raise FormatError(file, where, f"{len(found):,} entries", f"at most {bound:,}")
     return found
@@ -288,7 +293,7 @@ def _names(found: Any, file: str, where: str, limits: Limits) -> tuple[str, ...]
 def _name(found: Any, file: str, where: str, limits: Limits) -> str:
     if not isinstance(found, str) or len(found) > limits.max_name:
         expected = f"a name of at most {limits.max_name} characters"
-        raise FormatError(file, where, f"{str(found)[:80]!r}", expected)
+        raise FormatError(file, where, short(found), expected)
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import FormatError
+from zqcnn_xp.formats.attributes import short
 from zqcnn_xp.formats.graph_json import parse_json
 from zqcnn_xp.formats.limits import Limits
 
@@ -114,14 +115,14 @@ def _tensor(name: str, record: Any, file: str, limits: Limits) -> TensorRecord:
     where = f"tensor {name[:80]!r}"
     keys = {"dtype", "shape", "data_offsets"}
     if not isinstance(record, dict) or record.keys() != keys:
-        raise FormatError(file, where, str(record)[:80], f"exactly {', '.join(sorted(keys))}")
+        raise FormatError(file, where, short(record), f"exactly {', '.join(sorted(keys))}")
     dtype, shape, offsets = record["dtype"], record["shape"], record["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise FormatError(file, where, f"dtype {str(dtype)[:40]}", f"one of {', '.join(DTYPES)}")
+        raise FormatError(file, where, f"dtype {short(dtype)}", f"one of {', '.join(DTYPES)}")
     if not _counts(shape) or len(shape) > MAX_RANK:
-        raise FormatError(file, where, f"shape {str(shape)[:80]}", f"at most {MAX_RANK} counts")
+        raise FormatError(file, where, f"shape {short(shape)}", f"at most {MAX_RANK} counts")
     if not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise FormatError(file, where, f"offsets {str(offsets)[:80]}", "a first and a last byte")
+        raise FormatError(file, where, f"offsets {short(offsets)}", "a first and a last byte")
     count = prod(shape)
     if count > limits.max_elements:
         expected = f"at most {limits.max_elements:,} (Limits.max_elements)"
