@@ -5,6 +5,7 @@ import re
 import time
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -20,27 +21,7 @@ BOMBS = [
 ]
 
 
-RARE = b"""Input name=x C=4 H=1 W=6
-DeConvolution name=d bottom=x top=d num_output=4 kernel_H=1 kernel_W=3 stride_W=2 pad_W=1 bias
-DeConvolution name=s bottom=x top=s num_output=4 kernel_H=1 kernel_W=3 pad_type=SAME output_W=11
-Eltwise name=e bottom=d bottom=s top=e operation=SUM weight=0.5 weight=2
-LRN name=n bottom=e top=n operation=0 local_size=3 alpha=0.1 beta=0.75 k=1
-Normalize name=o bottom=n top=n across_spatial eps=0.001
-ScalarOperation name=p bottom=n top=p operation=MAX scalar=0.1
-Sqrt name=q bottom=p top=q
-Reduction name=r bottom=q top=r operation=MEAN axis=3 keepdims=1
-UnaryOperation name=u bottom=r bottom=q top=u operation=DIV
-LSTM_TF name=l bottom=u top=l hidden_dim=5 type=2 forget_bias=1 cell_clip=3
-Tile name=t bottom=l top=t n=1 c=1 h=2 w=3
-Squeeze name=z bottom=t top=z dim=2
-UpSampling name=g bottom=z top=g sample_type=nearest scale_h=2 scale_w=2
-PriorBoxText name=b bottom=x bottom=g top=b min_size=3 max_size=5 aspect_ratio=2 step=4
-PriorBox_MXNET name=a bottom=x top=a size=1 aspect_ratio=1 step_h=1 step_w=1 offset=0 clip=1
-Permute name=k bottom=x top=loc order=0 order=3 order=1 order=2
-Reshape name=c bottom=x top=prob dim=0 dim=4 dim=6 dim=1
-DetectionOutput_MXNET name=m bottom=prob bottom=loc bottom=a top=m variance=1 variance=1 \
-variance=2 variance=2 nms_threshold=0 nms_top_k=4 keep_top_k=3 confidence_threshold=0 clip=0
-""".replace(b"\\\n", b"")
+RARE = Path(__file__).with_name("rare.zqparams").read_bytes()
 
 
 @pytest.fixture(scope="module")
