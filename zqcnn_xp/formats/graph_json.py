@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from math import prod
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from zqcnn_xp.errors import FormatError, GraphError, InputError
 from zqcnn_xp.formats.attributes import decode_op, encode_op, encode_plain, short
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.graph import Graph, GraphInput, Node
+from zqcnn_xp.ops import Conv2D, ConvTranspose2D
 from zqcnn_xp.ops.base import Op, Shape
 
 __all__ = ["VERSION", "graph_from_json", "graph_to_json", "parse_json", "tensor_name"]
@@ -112,7 +114,9 @@ def parse_json(text: str | bytes, file: str, where: str) -> Any:
         return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError too
         problem = str(error) or type(error).__name__
-        raise FormatError(file, where, problem[:200], "JSON of a reasonable size, every key once") from error
+        raise FormatError(
+            file, where, problem[:200], "JSON of a reasonable size, every key once"
+        ) from error
 
 
 def graph_from_json(
@@ -164,7 +168,7 @@ def graph_from_json(
     try:
         graph.validate()
     except GraphError as error:
-        raise FormatError(file, "graph", str(error)[:400], "a well-formed graph") from error
+        raise _reworded(file, "graph", error, "a well-formed graph") from error
     _check_sizes(graph, file, limits)
     return graph
 
@@ -193,10 +197,20 @@ def _op(found: Mapping[str, Any], file: str, where: str) -> Op:
     try:
         return decode_op({"op": found["op"], "attributes": found["attributes"]})
     except InputError as error:
-        raise FormatError(file, where, str(error)[:400], "an op with its attributes") from error
+        raise _reworded(file, where, error, "an op with its attributes") from error
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         # An op's own checks may stumble over values that no layer has.
-        raise FormatError(file, where, f"attributes out of range: {error}", "an op's") from error
+        found_there = f"attributes that {type(error).__name__} stopped"
+        raise FormatError(file, where, found_there, "attributes in their range") from error
+
+
+def _reworded(file: str, where: str, error: Exception, expected: str) -> FormatError:
+    """Return what an op or the graph complains about, with the file and the place."""
+    parts = re.fullmatch(r"(?:(.*?): )?found (.*), expected (.*)", str(error), re.DOTALL)
+    if parts is None:
+        return FormatError(file, where, str(error).removeprefix("found ")[:400], expected)
+    place = f"{where}, {parts[1]}" if parts[1] else where
+    return FormatError(file, place[:300], parts[2][:400], parts[3][:400])
 
 
 def _input(record: Any, index: int, file: str, limits: Limits) -> GraphInput:
@@ -233,14 +247,27 @@ def _check_sizes(graph: Graph, file: str, limits: Limits) -> None:
                 expected = f"at most {limits.max_elements:,} elements (Limits.max_elements)"
                 raise FormatError(file, f"value {value[:80]!r}", f"shape {shape}"[:200], expected)
         try:
-            graph.check_weights(shapes)
+            if graph.nominal_shapes is not None or _fixed(graph):
+                graph.check_weights(shapes)
+            else:
+                _check_products(graph, found)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            expected = "the weights that each op has"
-            raise FormatError(file, "weights", str(error)[:400], expected) from error
+            raise _reworded(file, "weights", error, "the weights that each op has") from error
         return
     # Sizes that are free may need values that no probe has: the session checks those it meets.
     if graph.nominal_shapes is not None or _fixed(graph):
         raise FormatError(file, "graph", problem[:400], "shapes that fit together")
+
+
+def _check_products(graph: Graph, shapes: Mapping[str, Shape]) -> None:
+    """Check weights that depend on channels alone: others wait for the size of the input."""
+    for node in graph.nodes:
+        want = node.op.weights(*(shapes[value] for value in node.inputs))
+        have = {name: tuple(weight.shape) for name, weight in node.weights.items()}
+        local = isinstance(node.op, (Conv2D, ConvTranspose2D))
+        if want.keys() != have.keys() or (local and want != have):
+            msg = f"{node.label}: found weights {have}, expected {want}"
+            raise GraphError(msg)
 
 
 def _fixed(graph: Graph) -> bool:
