@@ -38,7 +38,7 @@ class Blobs:
 
     def __init__(
         self,
-        layers: Iterable[Layer],
+        layers: Iterable[Message],
         file: str,
         limits: Limits,
         random: RandomWeights | None = None,
@@ -49,15 +49,15 @@ class Blobs:
         self.tensors = 0
         self.used: set[str] = set()
         self.blobs: dict[str, list[Message]] = {}
-        self.makers: dict[str, Layer] = {}
+        self.holders: dict[str, Message] = {}
         for layer in layers:
-            found = layer.message.messages("blobs")
+            found, name = layer.messages("blobs"), layer.text("name")
             if not found:
                 continue
-            if layer.name in self.blobs:
-                raise layer.error(f"a second {layer.label} with weights", "different names")
-            self.blobs[layer.name] = found
-            self.makers[layer.name] = layer
+            if name in self.blobs:
+                raise layer.error(f"a second layer {name!r} with weights", "different names")
+            self.blobs[name] = found
+            self.holders[name] = layer
 
     def shape(self, layer: Layer, index: int) -> tuple[int, ...] | None:
         """Return the shape of a blob, None where there is none."""
@@ -83,7 +83,7 @@ class Blobs:
         self.used.add(layer.name)
         if len(found) != count:
             what = f"{len(found)} blobs of {layer.label} ({layer.file} line {layer.line})"
-            raise self.makers[layer.name].error(what, f"{count}")
+            raise self.holders[layer.name].error(what, f"{count}")
 
     def take(
         self, layer: Layer, index: int, role: str, shape: tuple[int, ...]

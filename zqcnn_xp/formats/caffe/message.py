@@ -15,6 +15,7 @@ from zqcnn_xp.formats.caffe.schema import field_names
 __all__ = ["Field", "Message", "Origin", "Word"]
 
 _INT_MAX = (1 << 31) - 1
+_FLOAT_MAX = float(np.finfo(np.float32).max)
 _INTEGER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})")
 _NUMBER = re.compile(
     r"[+-]?(inf(inity)?|nan|([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,4})?f?)",
@@ -226,9 +227,12 @@ class Message:
             value = float(word if "in" in word or "nan" in word else word.rstrip("f"))
         if isinstance(value, Message) or type(value) not in (int, float):
             raise self.error(f"{field.name}: {_show(value)}", "a number", field)
-        if finite and not abs(value) <= 3.5e38:
+        if not finite:
+            return float(value)
+        if not abs(value) <= _FLOAT_MAX:
             raise self.error(f"{field.name}: {value}", "a finite number", field)
-        return float(value)
+        # Caffe keeps float32; its shortest decimal is the same from text and binary files.
+        return float(str(np.float32(value)))
 
 
 def _show(value: Any) -> str:

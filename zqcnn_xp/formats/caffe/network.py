@@ -194,7 +194,8 @@ def _is_label(blob: str, readers: dict[str, list[Layer]]) -> bool:
             if layer.kind in _CARRIERS:
                 rest += [top for top in layer.tops if top not in seen]
                 seen.update(layer.tops)
-            elif not _trains(layer):
+            elif not _trains(layer) and layer.bottoms[0] in seen:
+                # What works on labels too, of the forks, takes them after its features.
                 return False
     return True
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from zqcnn_xp.errors import FormatError
 from zqcnn_xp.formats.caffe.blobs import Blobs
-from zqcnn_xp.formats.caffe.layer import layer_of
 from zqcnn_xp.formats.caffe.lower import lower
 from zqcnn_xp.formats.caffe.message import Message
 from zqcnn_xp.formats.caffe.network import read_network
@@ -127,8 +126,7 @@ class CaffeReader:
             else:
                 file, holder = _weights(model, weights, source, root, bounds)
                 layers = [*holder.messages("layer"), *holder.messages("layers")]
-                named = [layer_of(m, bounds.max_name) for m in layers if m.has("blobs")]
-                blobs = Blobs(named, file, bounds)
+                blobs = Blobs(layers, file, bounds)
             return lower(network, blobs, bounds, size)
 
 

@@ -27,10 +27,10 @@ _TOKEN = re.compile(
     rb"([A-Za-z_][A-Za-z0-9_]*+|[-+]?[0-9.][A-Za-z0-9_.+-]*+|-[A-Za-z]++"
     rb'|"(?:[^"\\\n]|\\[^\n])*+"|' + rb"'(?:[^'\\\n]|\\[^\n])*+'|[{}<>:;,\[\]]|$)"
 )
+# A number that no letter follows; what it is made of is checked when the run is complete.
+_DIGITS = rb"\s*+:\s*+[-+]?[0-9.][0-9.eE+-]*+(?![A-Za-z_])"
 _RUN = {
-    name: re.compile(
-        rb"\s*+:\s*+[-+]?[0-9.][0-9.eE+-]*+(?:[\s;,]++%b\s*+:\s*+[-+]?[0-9.][0-9.eE+-]*+)++" % name
-    )
+    name: re.compile(_DIGITS + rb"(?:[\s;,]++" + name + _DIGITS + rb")++")
     for name in (b"data", b"double_data")
 }
 _NUMBERS = re.compile(rb"(?:[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?\s++)++")

@@ -19,7 +19,7 @@ _DEPTH = 16
 _FIELDS_PER_LAYER = 8
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES = {_FIXED32: 4, _FIXED64: 8}
-_WEIGHTS = ("name", "type", "blobs", "layer")
+_WEIGHTS = ("name", "blobs", "layer")
 _DTYPES = {"f": "<f4", "d": "<f8"}
 
 
@@ -102,7 +102,7 @@ class _Parser:
         if wire == _VARINT and value == "i":
             return content - (1 << 64) if content >> 63 else content
         if wire == _FIXED32 and value == "f":
-            return _short(struct.unpack_from("<f", self.data, place)[0])
+            return float(struct.unpack_from("<f", self.data, place)[0])
         if wire == _FIXED64 and value == "d":
             return float(struct.unpack_from("<d", self.data, place)[0])
         if wire == _BYTES:
@@ -135,7 +135,7 @@ class _Parser:
             return numbers
         self.left -= numbers.size
         self._count("", name, place)
-        return np.asarray([_short(number) for number in numbers.tolist()])
+        return numbers.astype(np.float64)
 
     def _packed(self, place: int, stop: int) -> NDArray[np.int64]:
         found: list[int] = []
@@ -182,7 +182,3 @@ class _Parser:
             found = f"more than {self.limits.max_layers:,} {what}"
             raise self.origin.error(begin, found, "fewer (Limits.max_layers)")
 
-
-def _short(number: float) -> float:
-    """Return the shortest decimal that is the same float32: what a text file would say."""
-    return float(str(np.float32(number)))
