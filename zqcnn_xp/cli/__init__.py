@@ -35,7 +35,7 @@ class _Version(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    from zqcnn_xp.cli import backends, demo, detect, info, models, run
+    from zqcnn_xp.cli import backends, convert, demo, detect, diff, info, models, run
 
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("common options")
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (detect, run, info, backends, models, demo):
+    for module in (detect, run, info, convert, diff, backends, models, demo):
         module.add(commands, common)
     return parser
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands, parse_shapes
+from zqcnn_xp.cli.networks import image_size, read_network
 from zqcnn_xp.cli.output import note, print_json, print_table
+from zqcnn_xp.errors import FormatError, InputError, ZqcnnError
+
+if TYPE_CHECKING:
+    from zqcnn_xp.graph import Graph
 
 __all__ = ["add", "add_model", "info", "model_options"]
 
@@ -57,6 +62,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="[INPUT=]N,C,H,W",
         help="shape of an input; default: the sizes that the file names",
     )
+    parser.add_argument(
+        "--input-size",
+        type=image_size,
+        metavar="HxW",
+        help="for formats whose files may leave the input's size open",
+    )
     parser.set_defaults(run=info)
 
 
@@ -78,12 +89,27 @@ def _shape(shape: tuple[int | None, ...] | None) -> str:
     return "?" if shape is None else " x ".join("?" if n is None else str(n) for n in shape)
 
 
+def _read(args: argparse.Namespace) -> Graph:
+    """Read the network, with random weights where there are none: the table needs shapes alone."""
+    options = model_options(args)
+    try:
+        return read_network(args.model, args.weights, args.input_size, **options)
+    except (FormatError, InputError) as error:
+        if args.weights is not None or "found no weights" not in str(error):
+            raise
+        try:
+            graph = read_network(args.model, "random", args.input_size, **options)
+        except (ZqcnnError, OSError):
+            raise error from None  # a format that cannot do without
+    note(f"{args.model}: found no weights; parameters are counted from the layers")
+    return graph
+
+
 def info(args: argparse.Namespace) -> int:
     """Print the layer table."""
-    from zqcnn_xp.formats import read_graph
     from zqcnn_xp.report import info as describe
 
-    graph = read_graph(args.model, args.weights, **model_options(args))
+    graph = _read(args)
     shapes = parse_shapes(args.shape, [source.name for source in graph.inputs])
     if shapes:
         nominal = graph.nominal_shapes or {}

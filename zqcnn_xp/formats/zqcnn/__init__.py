@@ -7,8 +7,9 @@ become values (`link`).
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from zqcnn_xp.errors import InputError
@@ -65,8 +66,9 @@ class ZqcnnReader:
         model
             The text file: path, binary file object or bytes.
         weights
-            The weight file: path, binary file object or bytes. ``"random"`` or
-            ``"random:SEED"`` makes seeded random weights, for shapes and timing.
+            The weight file: path, binary file object or bytes. None takes the .nchwbin file of
+            the model's name beside it. ``"random"`` or ``"random:SEED"`` makes seeded random
+            weights, for shapes and timing.
         fold
             With ``compat="zqcnn"``: merge as the original does (`merge`), and cut weights
             below 1e-9 before and after; otherwise cut below 1e-12 and merge nothing. Without
@@ -121,12 +123,22 @@ class ZqcnnReader:
         records = parse(text.name, text.data, bounds)
         source = lower_input(records)
         cut = None if compat is None else _CUT_MERGED if fold else _CUT_PLAIN
+        if weights is None:
+            weights = _beside(model)
         stream = open_weights(weights, text.name, cut, bounds)
         layers = lower(records, source, stream, bounds, compat=compat is not None)
         if compat is not None and fold:
             layers = merge(layers, _CUT_MERGED)
             check_merged(layers, source)
         return link(layers, source, PurePath(text.name).stem, text.name)
+
+
+def _beside(model: ModelSource) -> Path | None:
+    """Return the weight file of a model's name in its folder, where there is one."""
+    if not isinstance(model, (str, os.PathLike)):
+        return None
+    path = Path(os.fspath(model)).with_suffix(".nchwbin")
+    return path if path.is_file() else None
 
 
 reader = ZqcnnReader()
