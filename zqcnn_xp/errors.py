@@ -15,6 +15,8 @@ __all__ = [
     "GraphError",
     "ImageError",
     "InputError",
+    "LicenceNotAccepted",
+    "ModelUnavailable",
     "PrecisionError",
     "ShapeError",
     "TrailingWeightsWarning",
@@ -106,6 +108,59 @@ class BackendUnavailable(ZqcnnError, RuntimeError):  # noqa: N818 - reads as wha
     def __reduce__(self) -> tuple[Any, ...]:
         """Rebuild from the parts: process pools send errors home by pickling them."""
         return type(self), (self.reason, self.pip)
+
+
+class ModelUnavailable(ZqcnnError, RuntimeError):  # noqa: N818 - reads as what it is
+    """A file of a named model is not here and cannot be had.
+
+    Parameters
+    ----------
+    what
+        The model and the file.
+    reasons
+        What each source answered.
+    hint
+        What would help.
+
+    Examples
+    --------
+    >>> print(ModelUnavailable("det, a.onnx", ["404 Not Found"], "name another mirror"))
+    det, a.onnx: 404 Not Found; name another mirror
+    """
+
+    def __init__(self, what: str, reasons: list[str], hint: str) -> None:
+        self.what = what
+        self.reasons = list(reasons)
+        self.hint = hint
+        super().__init__(f"{what}: {'; '.join([*reasons, hint])}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.what, self.reasons, self.hint)
+
+
+class LicenceNotAccepted(ModelUnavailable):
+    """A model's licence has limits that nobody accepted yet, so nothing is fetched.
+
+    Parameters
+    ----------
+    name
+        The model.
+    licence, terms
+        Its licence, and the limits in words.
+    """
+
+    def __init__(self, name: str, licence: str, terms: str) -> None:
+        self.name = name
+        self.licence = licence
+        self.terms = terms
+        reason = f"found the licence {licence!r}, which nobody accepted yet: {terms}"
+        hint = f"accept it: zqcnn-xp models pull {name}, or ZQCNN_XP_ACCEPT_LICENCE={name}"
+        super().__init__(name, [reason], hint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts."""
+        return type(self), (self.name, self.licence, self.terms)
 
 
 class TrailingWeightsWarning(UserWarning):

@@ -51,8 +51,9 @@ def load(
     Parameters
     ----------
     model
-        Path, binary file object or bytes, of any format that `list_formats` names: ``.zqparams``
-        text, a Darknet ``.cfg``, an ``.onnx`` file ...
+        Path, binary file object or bytes of a model of any known format; or the name of a model
+        that has a card (``zqcnn-xp models list``), with ``/`` and the network's name where it has
+        several. Named files are fetched if they are not here.
     weights
         The weight file of formats that have one (``.nchwbin``, ``.weights``), likewise.
     backend, device, strict
@@ -74,6 +75,8 @@ def load(
         If the files do not hold what their format requires.
     BackendUnavailable
         If the backend cannot run here.
+    ModelUnavailable
+        If a named model's file is not here and cannot be had.
 
     Examples
     --------

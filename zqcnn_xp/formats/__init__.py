@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from zqcnn_xp.errors import FormatError, InputError
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.named import find_named
 from zqcnn_xp.formats.source import ModelSource, Source, name_of, peek, read_source
 from zqcnn_xp.graph import Graph
 
@@ -140,7 +141,8 @@ def read_graph(
     Parameters
     ----------
     model, weights
-        Path, binary file object or bytes; formats of a single file need no ``weights``.
+        Path, binary file object or bytes; formats of a single file need no ``weights``. Or the
+        name of a model that has a card: its files are fetched if they are not here.
     format
         Name of the format; None looks at the content.
     **options
@@ -159,6 +161,8 @@ def read_graph(
         If an argument has no meaning.
     OSError
         If a path cannot be read.
+    ModelUnavailable
+        If a named model's file is not here and cannot be had.
 
     Examples
     --------
@@ -166,8 +170,9 @@ def read_graph(
     >>> read_graph(text, b"").outputs
     ('p',)
     """
+    model, weights, format, more = find_named(model, weights, format, options)
     reader, model = find_reader(model, format)
-    return reader.read(model, weights, **options)
+    return reader.read(model, weights, **more)
 
 
 def _sniffs(name: str, reader: Reader, head: bytes, filename: str | None) -> bool:
