@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from zqcnn_xp.cli import main
 from zqcnn_xp.cli.info import _size
 
 CONV = 6 * 6 * 4 * (3 * 9 + 1)  # its bias counts
@@ -63,3 +66,42 @@ def test_sizes_for_people():
     assert [_size(n) for n in (None, 0, 1023, 1024, 1536, 3 << 20)] == [
         "?", "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "3.0 MiB",
     ]  # fmt: skip
+
+
+def test_weights_that_are_not_there(cli, net):
+    with_them = cli("info", "net.zqparams", "--json").document
+    (cli.folder / "net.nchwbin").unlink()
+    without = cli("info", "net.zqparams", "--json")
+    assert without.code == 0
+    assert "found no weights; parameters are counted from the layers" in without.err
+    assert without.document == with_them
+    # Weights that are there, and damaged, are an error all the same.
+    (cli.folder / "net.nchwbin").write_bytes(bytes(8))
+    broken = cli("info", "net.zqparams")
+    assert broken.code == 1
+    assert "net.nchwbin, byte 0" in broken.err
+    assert cli("info", "net.zqparams", "missing.nchwbin").code == 1
+
+
+FILES = [
+    ("zqcnn", "MobileNetSSD_deploy.zqparams", 5_783_417),
+    ("caffe", "det1.prototxt", 6_632),
+    ("darknet", "yoloface-500k.cfg", None),
+    ("darknet", "MobileNetV2-YOLOv3-Lite-voc.cfg", None),
+    ("ncnn", "det2-dw24-fast.param", 15_774),
+    ("mxnet", "GA112-symbol.json", None),
+    ("onnx", "version-RFB-320.onnx", None),
+]
+
+
+@pytest.mark.parametrize(("folder", "name", "parameters"), FILES)
+def test_every_format(folder, name, parameters, shared_data, capsys):
+    path = shared_data / folder / name
+    if not path.exists():
+        pytest.skip(f"{name} is not there")
+    assert main(["info", str(path), "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["rows"]
+    assert table["muladds"] > 0
+    assert table["parameters"] == sum(row["parameters"] for row in table["rows"])
+    assert parameters in (None, table["parameters"])

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["files_of", "image_size", "input_shapes", "read_network", "split_networks"]
 
 WEIGHTS = (".nchwbin", ".weights", ".caffemodel", ".params", ".bin")
+BESIDE = {
+    ".zqparams": ".nchwbin",
+    ".param": ".bin",
+    ".xml": ".bin",
+    ".cfg": ".weights",
+    ".prototxt": ".caffemodel",
+}
+"""Where readers look for weights: the model's suffix to that of the file beside it."""
 LARGEST = 1 << 20
 
 
@@ -71,9 +79,9 @@ def files_of(model: str, weights: str | None) -> list[Path]:
     """Return the files that a network is read from, or may be: none of them is to be written."""
     path = Path(model)
     found = [path] if weights is None else [path, Path(weights)]
-    if weights is None:
-        # A reader looks for weights beside the model.
-        found += [path.with_suffix(suffix) for suffix in WEIGHTS]
+    beside = BESIDE.get(path.suffix.lower())
+    if weights is None and beside is not None:
+        found.append(path.with_suffix(beside))
     return [file for file in found if file.is_file()]
 
 
