@@ -61,12 +61,14 @@ def pull(
         The mirror or a variable of the environment means nothing.
     """
     cache = Cache.configured() if cache is None else cache
+    if any(cache.find(card, file) is None for file in card.files):
+        require_licence(card, cache, confirm)
     return {
         file.role: pull_file(
             card,
             file,
             cache,
-            confirm=confirm,
+            confirm=lambda card: True,  # asked above, once for all files
             progress=None if progress is None else progress(file),
             pause=pause,
         )

@@ -288,14 +288,18 @@ def _bars() -> Iterator[Callable[[CardFile], Progress] | None]:
         DownloadColumn(),
         TransferSpeedColumn(),
     )
-    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+    bars = Bars(*columns, console=console(stderr=True), transient=True)
 
-        def start(file: CardFile) -> Progress:
-            task = bars.add_task(file.name, total=file.size, visible=False)
+    def start(file: CardFile) -> Progress:
+        task = bars.add_task(file.name, total=file.size, visible=False)
 
-            def grow(have: int, size: int) -> None:
-                bars.update(task, completed=have, visible=True)
+        def grow(have: int, size: int) -> None:
+            bars.start()  # only now: it holds lines back, and a question has none to end it
+            bars.update(task, completed=have, visible=True)
 
-            return grow
+        return grow
 
+    try:
         yield start
+    finally:
+        bars.stop()
