@@ -378,20 +378,31 @@ def test_what_the_format_cannot_say_is_refused_by_name(op, shapes, match):
 
 
 def test_what_depends_on_the_size_asks_for_one():
-    pool = graph_of(Pool2D("max", (3, 3), (2, 2), (1, 1, 1, 1)), MAP, free=True)
+    pool = graph_of(Pool2D("max", (3, 3), (3, 3), (1, 1, 1, 1)), MAP, free=True)
     dense = graph_of(Dense(3), (1, 4, 1, 1), free=True)
     for graph in (pool, dense):
         with pytest.raises(GraphError, match=r"'layer', test:1: .*--input-size"):
             to_zqcnn(graph)
-    text, weights = to_zqcnn(pool, {"x": (1, 4, 8, 9)})
-    assert text.startswith(b"Input name=x C=4 H=8 W=9\n")
-    x = np.random.default_rng(0).normal(size=(2, 4, 8, 9)).astype(np.float32)
+    text, weights = to_zqcnn(pool, {"x": (1, 4, 8, 8)})
+    assert text.startswith(b"Input name=x C=4 H=8 W=8\n")
+    x = np.random.default_rng(0).normal(size=(2, 4, 8, 8)).astype(np.float32)
     wanted = Session(pool, "numpy")(x)["y"]
     np.testing.assert_array_equal(Session(reader.read(text, weights), "numpy")(x)["y"], wanted)
     assert reader.read(*to_zqcnn(dense, {"x": (1, 4, 1, 1)})).nodes[0].op == Dense(3)
 
 
-def broadcast(*shapes):
+@pytest.mark.parametrize("size", [(8, 9), (9, 8)])
+@pytest.mark.parametrize("stride", [(2, 2), (2, 1), (3, 2)])
+def test_padding_to_round_up_by_goes_for_any_size(size, stride):
+    pads = (0, stride[0] - 1, 1, stride[1] - 1)
+    graph = graph_of(Pool2D("max", (3, 2), stride, pads), MAP, free=True)
+    again = reader.read(*to_zqcnn(graph))
+    x = np.random.default_rng(0).normal(size=(1, 4, *size)).astype(np.float32)
+    wanted = Session(graph, "numpy")(x)["y"]
+    np.testing.assert_array_equal(Session(again, "numpy")(x)["y"], wanted)
+
+
+def broadcast():
     source = GraphInput("x", (None, 4, 3, 3))
     nodes = (
         Node("pool", Pool2D("average", None), ("x",), ("p",)),

@@ -119,11 +119,16 @@ def _rounded_up(
         sure = op.clip_last or not (any(pads) or reaching)
         sure = sure and not (op.kind == "average" and op.count == "kernel")
     else:
-        sure = op.stride == (1, 1) and pads[1] < kernel[0] and pads[3] < kernel[1]
-        for axis in (0, 1):
+        sure = True
+        for axis, (k, stride) in enumerate(zip(kernel, op.stride, strict=True)):
             before, after = pads[2 * axis : 2 * axis + 2]
-            rest = (shape[2 + axis] + before + after - kernel[axis]) % op.stride[axis]
-            found[2 * axis + 1] = after - min(rest, after)
+            if op.kind == "max" and after == stride - 1 and k >= stride:
+                # This padding is there to round up by: the partial window has the same maximum.
+                found[2 * axis + 1] = 0
+            elif stride > 1 or after >= k:
+                rest = (shape[2 + axis] + before + after - k) % stride
+                found[2 * axis + 1] = after - min(rest, after)
+                sure = False
     top, bottom, left, right = found
     if sure:
         return top, bottom, left, right
