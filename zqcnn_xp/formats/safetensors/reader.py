@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import FormatError, InputError
 from zqcnn_xp.formats.graph_json import graph_from_json
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.options import check_options
 from zqcnn_xp.formats.safetensors.header import MAX_HEADER, PREFIX, Header, parse_header, view
 from zqcnn_xp.formats.safetensors.mapped import map_source
 from zqcnn_xp.formats.source import ModelSource
@@ -84,15 +84,7 @@ class SafetensorsReader:
         if weights is not None:
             msg = "found weights beside a safetensors bundle, expected none: it holds its own"
             raise InputError(msg)
-        if compat is not None:
-            msg = f"found compat={compat!r}, expected None: a bundle holds its own rules"
-            raise InputError(msg)
-        if unknown:
-            option = next(iter(unknown))
-            near = get_close_matches(option, ("fold", "compat", "limits"), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            msg = f"found option {option!r}, expected fold, compat or limits{hint}"
-            raise InputError(msg)
+        check_options(compat, unknown, ("fold", "compat", "limits"))
         bounds = limits or Limits()
         file, data = map_source(model, bounds)
         header = parse_header(file, data, bounds)

@@ -99,7 +99,7 @@ def _arrays(graph: Graph, fp16: bool) -> Iterator[tuple[str, NDArray[Any]]]:
 def _replace(
     path: Path, parts: list[bytes], arrays: dict[str, NDArray[Any]], order: list[str]
 ) -> None:
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}")
+    temporary = path.with_name(f".{path.name[:80]}.{token_hex(8)}")
     try:
         with temporary.open("xb") as stream:
             _write(stream, parts, arrays, order)
