@@ -222,6 +222,14 @@ def test_a_check_that_fails(here, net, monkeypatch):
     assert here("net.zqparams", "a.onnx", "--check", "--fp16")[0] == 1
 
 
+def test_what_gets_lost_is_said(here, shared_data):
+    model = shared_data / "darknet" / "yoloface-100k.cfg"
+    for name, said in (("a.zqparams", True), ("a.onnx", True), ("a.safetensors", False)):
+        code, _, err = here(model, name)
+        assert code == 0
+        assert ("heads of" in err) is said, name
+
+
 def test_a_real_network_from_mxnet(here, shared_data, net):
     folder = shared_data / "mxnet" / "mobilefacenet"
     model = next(folder.glob("*symbol.json"))

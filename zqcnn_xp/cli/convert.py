@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.networks import files_of, image_size, input_shapes, read_network
-from zqcnn_xp.cli.output import print_json, print_table
+from zqcnn_xp.cli.output import note, print_json, print_table
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["add", "convert", "load_module", "read_back"]
 
 TOLERANCE = 1e-4
+CARRIES_META = ("code", "safetensors")
+"""Formats that keep what a file says beyond the computation, such as Darknet's heads."""
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -26,6 +28,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "convert",
         parents=[common],
+        usage="%(prog)s [options] SRC [WEIGHTS] DST",
         help="write a network in another format",
         description="Read a network and write it in the format that DST's suffix names: "
         ".zqparams, .onnx, .param (ncnn), .safetensors or .py. Weights of a file of their own go "
@@ -86,6 +89,8 @@ def convert(args: argparse.Namespace) -> int:
     checks = _check(args, graph, writer.name, paths) if args.check else {}
     worst = max((_worst(rows) for rows in checks.values()), default=0.0)
     good = worst <= TOLERANCE or (args.fp16 and worst < float("inf"))
+    if graph.meta and writer.name not in CARRIES_META:
+        note(f"{', '.join(graph.meta)} of {model}: {writer.name} has no place for it")
     files = [{"path": str(path), "bytes": path.stat().st_size} for path in paths]
     if args.json:
         print_json(

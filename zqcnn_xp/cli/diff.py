@@ -26,6 +26,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "diff",
         parents=[common],
+        usage="%(prog)s [options] A [WEIGHTS] B [WEIGHTS]",
         help="compare two networks: layers, weights, outputs",
         description="Compare two networks of any formats: their layers, weights bit by bit, and "
         "outputs on the same seeded input. The exit code is 0 if they are the same, outputs to "
