@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import zqcnn_xp
+from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import FormatError, GraphError, InputError
 from zqcnn_xp.formats import find_reader, list_formats, read_graph
 from zqcnn_xp.formats.limits import Limits
@@ -200,3 +201,18 @@ def test_a_failed_write_leaves_the_old_file(bundle, tmp_path):
 
     with pytest.raises(OSError, match="No space"):
         to_safetensors(bundle.small(), Full())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("library", ["numpy", "jax", "array_api_strict", "torch"])
+def test_mapped_weights_run_on_every_library(bundle, tmp_path, library):
+    namespace = pytest.importorskip(library)
+    path = tmp_path / "small.safetensors"
+    to_safetensors(bundle.small(), path)
+    graph = reader.read(path)
+    if library == "torch":
+        namespace = pytest.importorskip("array_api_compat.torch")
+    on = library if library in ("numpy", "jax") else Backend(namespace)
+    x = np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32)
+    found, want = (Session(graph, name)(x)["fc"] for name in (on, "numpy"))
+    np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-5)
