@@ -22,7 +22,7 @@ def test_names_of_steps_stay_unique():
 def test_refusals_name_the_place():
     found = Assembly(Limits(max_elements=4, max_layers=1))
     found.shapes.update(x=(1, 3), y=(2, 3))
-    with pytest.raises(FormatError, match="node 3 .*expected equal sizes"):
+    with pytest.raises(FormatError, match=r"node 3 .*expected equal sizes"):
         found.add(PLACE, Concat(1), ("x", "y"), "z")
     with pytest.raises(FormatError, match=r"6 elements, expected at most 4"):
         found.add(PLACE, Identity(), ("y",), "z")

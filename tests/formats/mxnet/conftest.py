@@ -59,8 +59,7 @@ class Mxnet:
         dims = {"__shape__": shape}
         nodes = [("null", "data", [], dims)] + [("null", name, [], {}) for name in arrays]
         nodes.append((op, "op", ["data", *arrays] if inputs is None else inputs, attributes or {}))
-        graph = reader.read(cls.symbol(nodes, heads).encode(), cls.params(arrays))
-        return graph
+        return reader.read(cls.symbol(nodes, heads).encode(), cls.params(arrays))
 
     @staticmethod
     def run(graph, x):

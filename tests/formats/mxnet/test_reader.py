@@ -120,7 +120,7 @@ def test_refusals(files, mxnet):
     for size in ((0, 1), (1,), "9x9", (1.5, 2)):
         with pytest.raises(InputError, match="input_size"):
             reader.read(*files, input_size=size)
-    with pytest.raises(FormatError, match="operator 'Convolutoin'.*did you mean Convolution"):
+    with pytest.raises(FormatError, match=r"operator 'Convolutoin'.*did you mean Convolution"):
         mxnet.one("Convolutoin")
     bare = mxnet.symbol([("null", "data", [], {}), ("relu", "r", ["data"], {})]).encode()
     with pytest.raises(FormatError, match="whose channels no weights tell"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 from zqcnn_xp.formats.ncnn.call import Call, Lowering
@@ -45,7 +46,7 @@ def split(call: Call) -> None:
     if record.arrays.get(2):
         ends = [cells + end if end < 0 else end for end in record.integers(2)]
         bounds = [0, *ends, cells]
-        sizes = [b - a for a, b in zip(bounds, bounds[1:], strict=False)]
+        sizes = [b - a for a, b in pairwise(bounds)]
     if len(sizes) != parts:
         raise call.error(f"{len(sizes)} sizes for {parts} tops", "one for each")
     start = 0
@@ -146,7 +147,7 @@ def permute(call: Call) -> None:
 
 
 def padding(call: Call) -> None:
-    """``Padding`` with a constant."""
+    """Lower ``Padding`` with a constant."""
     record = call.record
     if record.integer(4) or record.integer(6) or record.integer(7) or record.integer(8):
         raise call.error("padding that is no constant of rows and columns", "4=0, 6=0, 7=0, 8=0")

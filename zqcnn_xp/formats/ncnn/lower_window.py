@@ -189,9 +189,13 @@ def pooling(call: Call) -> None:
         return
     kernel, stride = _pair(call, 11, 1), _pair(call, 12, 2, 1)
     mode = record.integer(5)
-    counted: Literal["valid", "kernel"] = "kernel" if record.switch(6) else "valid"
+    # Behind SAME padding ncnn counts the padded cells whatever key 6 says.
+    whole_window = record.switch(6) or mode in (2, 3)
+    counted: Literal["valid", "kernel"] = "kernel" if whole_window else "valid"
     pads: Pads
     if mode in (2, 3):
+        if kind == "average" and not record.switch(6) and (record.integer(3) or record.integer(13)):
+            raise call.error("pads beside SAME padding", "one of the two")
         pads = "same_upper" if mode == 2 else _same_lower(call, shape, kernel, stride, (1, 1))
     elif mode in (0, 1):
         left = record.integer(3, low=0)
@@ -241,8 +245,10 @@ def interp(call: Call) -> None:
         height, width = (0, 0) if all(s % 1 == 0 for s in scales) else target
         call.assembly.sized |= height > 0
     elif not (height and width) and any(scale % 1 for scale in scales):
-        call.assembly.sized = True
-        height, width = int(shape[2] * scales[0]), int(shape[3] * scales[1])
+        # ncnn samples at steps of 1 / scale, which are in / out only where nothing is rounded.
+        if any((cells * s) % 1 for cells, s in zip(shape[2:], scales, strict=True)):
+            raise call.error(f"a map of {shape[2:]} times {scales}", "a whole number of cells")
+        call.assembly.sized |= any(s % 1 and (1 / s) % 1 for s in scales)
     align = "ends" if record.switch(6) else "corner" if kind == "nearest" else "center"
     if kind == "nearest":
         align = "corner"

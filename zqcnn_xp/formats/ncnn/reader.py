@@ -113,6 +113,8 @@ class NcnnReader:
         named = next((s[2:] for s in maps if None not in s[1:]), None)
         declared = (named[0] or 0, named[1] or 0) if named is not None else None
 
+        stream = BinWeights(source, limits)
+
         def at(cells: tuple[int, int]) -> tuple[Graph, bool]:
             nonlocal stream
             shapes = {
@@ -125,7 +127,6 @@ class NcnnReader:
             with np.errstate(all="ignore"):
                 return lower(records, shapes, stream, limits)
 
-        stream = BinWeights(source, limits)
         graph = choose_size(at, text.name, size, declared=declared, whole=not maps)
         stream.finish()
         return graph

@@ -1,0 +1,148 @@
+"""Networks against the outputs of ncnn, and the same networks from other formats."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+
+from zqcnn_xp.backend import Backend
+from zqcnn_xp.formats import mxnet, zqcnn
+from zqcnn_xp.formats.ncnn import reader
+from zqcnn_xp.registry import get_backend
+from zqcnn_xp.session import Session
+
+# Golden -> file, and what turns a resized image's bytes into the input.
+NETS = {
+    "landmark106": ("landmark106", lambda x: (x - 127.5) / 127.5),
+    "mobilefacenet": ("mobilefacenet", lambda x: x),
+    "ultraface-RFB-320": ("RFB-320", lambda x: (x - 127) / 128),
+    "yolo-fastest-1.1_body": ("yolo-fastest-1.1_body", lambda x: x / 255),
+    "yoloface-500k": ("yoloface-500k", lambda x: x / 255),
+}
+BOXES = "output"  # of the decoder, which is left out: what it reads is compared
+TOLERANCE = 1e-4
+
+
+@contextlib.contextmanager
+def strictest():
+    array_api_strict = pytest.importorskip("array_api_strict")
+    before = array_api_strict.get_array_api_strict_flags()
+    array_api_strict.set_array_api_strict_flags(boolean_indexing=False, data_dependent_shapes=False)
+    yield Backend(array_api_strict)
+    array_api_strict.set_array_api_strict_flags(**before)
+
+
+@pytest.fixture(params=["numpy", "jax", "array_api_strict"])
+def backend(request):
+    if request.param == "array_api_strict":
+        with strictest() as made:
+            yield made
+        return
+    pytest.importorskip(request.param)
+    yield get_backend(request.param)
+
+
+@cache
+def graph(data, file):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return reader.read(data / "ncnn" / f"{file}.param")
+
+
+def runs(data, name, kinds):
+    """(input, blob -> expected without a batch)."""
+    with np.load(data / "golden" / "peers" / "ncnn" / f"{name}.npz") as file:
+        arrays = dict(file)
+    parts = {"": arrays["input"]}
+    if "real" in kinds:
+        image = arrays["real/input_u8_hwc"].astype(np.float32)
+        parts = {"real/": np.float32(NETS[name][1](image)).transpose(2, 0, 1)[None]}
+    for prefix, x in parts.items():
+        wanted = {
+            key.rpartition("/")[2]: value
+            for key, value in arrays.items()
+            if key.startswith((f"{prefix}out/", f"{prefix}mid/")) and not key.endswith(BOXES)
+        }
+        assert wanted
+        yield np.ascontiguousarray(x), wanted
+
+
+def check(session, x, wanted, tolerance=TOLERANCE):
+    found = session(x, list(wanted))
+    for blob, want in wanted.items():
+        assert found[blob].shape == (1, *want.shape), blob
+        error = float(np.abs(found[blob][0] - want).max()) / max(1.0, float(np.abs(want).max()))
+        assert error <= tolerance, blob
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_outputs_and_inner_blobs(shared_data, backend, name):
+    session = Session(graph(shared_data, NETS[name][0]), backend)
+    for x, wanted in runs(shared_data, name, ()):
+        check(session, x, wanted)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_real_images(shared_data, name):
+    session = Session(graph(shared_data, NETS[name][0]), "numpy", fold=False)
+    for x, wanted in runs(shared_data, name, ("real",)):
+        check(session, x, wanted)
+
+
+def test_heads_of_a_detector_are_its_outputs(shared_data):
+    found = graph(shared_data, "yoloface-500k")
+    assert found.outputs == ("64_540", "72_599", "80_658")
+    assert found.inputs[0].shape == (None, 3, None, None)
+    assert found.inputs[0].nominal == (1, 3, 256, 320)
+
+
+def test_sizes_that_no_file_names(shared_data):
+    for file, size in (("det2-dw24-fast", 24), ("det3-dw48-fast", 48), ("mobilefacenet", 112)):
+        assert graph(shared_data, file).inputs[0].shape == (None, 3, size, size)
+    for file in ("det1-dw20-fast", "RFB-320"):
+        assert graph(shared_data, file).inputs[0].shape == (None, 3, None, None)
+
+
+def test_mobilefacenet_is_the_one_of_mxnet_up_to_a_rounded_constant(shared_data):
+    """The .param file holds 0.0078125 as 0.007813, which alone moves the result by 9e-5."""
+    folder = shared_data / "mxnet" / "mobilefacenet"
+    theirs = mxnet.reader.read(folder / "model-symbol.json", folder / "model-0000.params")
+    text = (shared_data / "ncnn" / "mobilefacenet.param").read_bytes()
+    assert b"2=0.007813" in text
+    weights = shared_data / "ncnn" / "mobilefacenet.bin"
+    exact = reader.read(text.replace(b"2=0.007813", b"2=0.0078125"), weights)
+    with np.load(shared_data / "golden" / "peers" / "mxnet" / "mobilefacenet-y1.npz") as file:
+        x = file["input"]
+    want = Session(theirs, "numpy")(x)["fc1_output"]
+    scale = max(1.0, float(np.abs(want).max()))
+    close = float(np.abs(Session(exact, "numpy")(x)["fc1"] - want).max()) / scale
+    rounded = Session(graph(shared_data, "mobilefacenet"), "numpy")(x)["fc1"]
+    away = float(np.abs(rounded - want).max()) / scale
+    assert close < 5e-6
+    assert 2e-5 < away < 2e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "blobs"),
+    [
+        ("det1-dw20-fast", (30, 41), {"prob1": "prob1", "conv4-2": "conv4-2"}),
+        ("det2-dw24-fast", (24, 24), {"prob1": "prob1", "conv5-2": "conv5-2"}),
+        ("det3-dw48-fast", (48, 48), {"prob1": "prob1", "conv6-2": "conv6-2"}),
+    ],
+)
+def test_detectors_are_those_of_zqcnn(shared_data, name, size, blobs):
+    folder = shared_data / "zqcnn"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zqcnn's det1 has a rest
+        theirs = zqcnn.reader.read(folder / f"{name}.zqparams", folder / f"{name}.nchwbin")
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, *size)).astype(np.float32)
+    found = Session(graph(shared_data, name), "numpy")(x, list(blobs))
+    want = Session(theirs, "numpy")(x, list(blobs.values()))
+    for ours, other in blobs.items():
+        difference = np.abs(found[ours].reshape(-1) - want[other].reshape(-1)).max()
+        scale = max(1.0, float(np.abs(want[other]).max()))
+        assert difference / scale < TOLERANCE, ours
