@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.backend import Backend
-from zqcnn_xp.formats import mxnet, zqcnn
+from zqcnn_xp.formats import mxnet
 from zqcnn_xp.formats.ncnn import reader
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.session import Session
@@ -124,25 +124,3 @@ def test_mobilefacenet_is_the_one_of_mxnet_up_to_a_rounded_constant(shared_data)
     away = float(np.abs(rounded - want).max()) / scale
     assert close < 5e-6
     assert 2e-5 < away < 2e-4
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "blobs"),
-    [
-        ("det1-dw20-fast", (30, 41), {"prob1": "prob1", "conv4-2": "conv4-2"}),
-        ("det2-dw24-fast", (24, 24), {"prob1": "prob1", "conv5-2": "conv5-2"}),
-        ("det3-dw48-fast", (48, 48), {"prob1": "prob1", "conv6-2": "conv6-2"}),
-    ],
-)
-def test_detectors_are_those_of_zqcnn(shared_data, name, size, blobs):
-    folder = shared_data / "zqcnn"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # zqcnn's det1 has a rest
-        theirs = zqcnn.reader.read(folder / f"{name}.zqparams", folder / f"{name}.nchwbin")
-    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, *size)).astype(np.float32)
-    found = Session(graph(shared_data, name), "numpy")(x, list(blobs))
-    want = Session(theirs, "numpy")(x, list(blobs.values()))
-    for ours, other in blobs.items():
-        difference = np.abs(found[ours].reshape(-1) - want[other].reshape(-1)).max()
-        scale = max(1.0, float(np.abs(want[other]).max()))
-        assert difference / scale < TOLERANCE, ours

@@ -87,6 +87,17 @@ def test_half_precision_is_exact_where_the_weights_are(shared_data):
             np.testing.assert_array_equal(rounded.astype(np.float32), other.weights[name])
 
 
+@pytest.mark.parametrize("name", ["det1-dw20-fast", "det2-dw24-fast", "det3-dw48-fast"])
+def test_detectors_with_activations_up_to_1e11_agree_with_ncnn(shared_data, ncnn, name):
+    """They are other networks than ZQCNN's of these names: ncnn alone can judge them."""
+    files = [(shared_data / "ncnn" / f"{name}{end}").read_bytes() for end in (".param", ".bin")]
+    graph = reader.read(*files)
+    size = graph.inputs[0].shape[1:] if graph.inputs[0].nominal else (3, 30, 41)
+    x = np.random.default_rng(0).uniform(-1, 1, size).astype(np.float32)
+    for written in (files, to_ncnn(graph)):
+        ncnn.compare(*written, {"data": x}, graph.outputs, tolerance=1e-4)
+
+
 @pytest.mark.parametrize("name", ["landmark106", "yoloface-500k", "RFB-320"])
 def test_written_files_run_in_ncnn(shared_data, ncnn, name):
     graph = reader.read(shared_data / "ncnn" / f"{name}.param")
