@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,11 +15,7 @@ from zqcnn_xp.compare import OutputRow
 from zqcnn_xp.formats import read_graph
 from zqcnn_xp.formats.writers import WRITERS
 
-SUFFIXES = {
-    name: writer.suffixes[0]
-    for name, writer in WRITERS.items()
-    if name != "ncnn" or find_spec("zqcnn_xp.formats.ncnn.writer")
-}
+SUFFIXES = {name: writer.suffixes[0] for name, writer in WRITERS.items()}
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from zqcnn_xp.ops import Conv2D, MaxFeatureMap
 from zqcnn_xp.precision import sample_input
 
 TEXT = b"Input name=x C=2 H=4 W=4\nConvolution name=c bottom=x top=y num_output=3 kernel_size=1\n"
-FORMATS = [name for name in WRITERS if name != "ncnn" or find_spec("zqcnn_xp.formats.ncnn.writer")]
 NETS = ("det1", "det2", "mobilefacenet-v1")
 SUFFIX = {name: writer.suffixes[0] for name, writer in WRITERS.items()}
 
@@ -52,12 +50,12 @@ def there_and_back(graph, format, stem):
 
 @pytest.mark.filterwarnings("ignore::zqcnn_xp.errors.TrailingWeightsWarning")
 @pytest.mark.parametrize("net", NETS)
-@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("first", WRITERS)
 def test_every_format_to_every_other(net, first, hop, tmp_path):
     graph = hop(net, None)
     x = sample_input(graph)
     wanted = Session(graph, "numpy")(x)
-    for second in FORMATS:
+    for second in WRITERS:
         again = there_and_back(hop(net, first), second, tmp_path / "net")
         assert again.parameters == graph.parameters
         found = Session(again, "numpy")({again.inputs[0].name: x[graph.inputs[0].name]})
@@ -78,7 +76,7 @@ def test_nothing_changes_where_nothing_has_to(net, format, hop):
             assert b.weights[name].tobytes() == array.tobytes()
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", WRITERS)
 def test_fold_and_fp16(format, tmp_path):
     text = TEXT + b"BatchNormScale name=b bottom=y top=y bias\nPReLU name=p bottom=y top=y\n"
     graph = read_graph(text, "random")
@@ -108,12 +106,12 @@ def test_numbers_that_float16_cannot_hold(tmp_path):
 
 def test_a_fixed_size(tmp_path, small):
     shapes = {"x": (1, 2, 6, 8)}
-    for format in FORMATS:
+    for format in WRITERS:
         path = tmp_path / f"net{SUFFIX[format]}"
         again = read_back(format, write_graph(small, path, shapes=shapes))
         size = again.inputs[0].nominal or again.inputs[0].shape
         assert size[2:] == (6, 8), format
-    for format in FORMATS:
+    for format in WRITERS:
         with pytest.raises(ShapeError):
             write_graph(small, tmp_path / "bad", format, shapes={"x": (1, 3, 6, 8)})
     assert not list(tmp_path.glob("bad*"))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from typing import TypeAlias
@@ -62,13 +61,9 @@ def _onnx(graph: Graph, shapes: Shapes, fp16: bool) -> tuple[bytes, ...]:
 
 
 def _ncnn(graph: Graph, shapes: Shapes, fp16: bool) -> tuple[bytes, ...]:
-    try:
-        to_ncnn = import_module("zqcnn_xp.formats.ncnn.writer").to_ncnn
-    except ModuleNotFoundError as error:
-        msg = "found format 'ncnn', which this installation cannot write; expected another"
-        raise InputError(msg) from error
-    text, weights = to_ncnn(graph, shapes, fp16=fp16)
-    return text, weights
+    from zqcnn_xp.formats.ncnn.writer import to_ncnn
+
+    return to_ncnn(graph, shapes, fp16)
 
 
 def _safetensors(graph: Graph, shapes: Shapes, fp16: bool) -> tuple[bytes, ...]:
