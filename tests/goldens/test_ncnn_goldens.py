@@ -96,6 +96,12 @@ def test_real_images(shared_data, name):
 def test_heads_of_a_detector_are_its_outputs(shared_data):
     found = graph(shared_data, "yoloface-500k")
     assert found.outputs == ("64_540", "72_599", "80_658")
+    (head,) = found.meta["heads"]
+    assert head["outputs"] == found.outputs
+    assert (head["classes"], head["boxes"], head["confidence_threshold"]) == (1, 3, 0.55)
+    assert head["anchors"][-2:] == (141, 149)
+    assert head["masks"] == (6, 7, 8, 3, 4, 5, 0, 1, 2)
+    assert head["strides"] == (16, 8, 4)
     assert found.inputs[0].shape == (None, 3, None, None)
     assert found.inputs[0].nominal == (1, 3, 256, 320)
 

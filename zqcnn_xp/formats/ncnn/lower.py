@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from math import prod
 from pathlib import PurePath
 
+import numpy as np
+
 from zqcnn_xp.errors import FormatError, GraphError, InputError, ShapeError
 from zqcnn_xp.formats.assembly import Assembly
 from zqcnn_xp.formats.limits import Limits
@@ -212,6 +214,31 @@ def _graph(
     file = records[0].file
     try:
         name = PurePath(file).stem
-        return Graph(sources, tuple(assembly.nodes), outputs, blobs, name).validate()
+        meta = {"heads": tuple(_head(record, found) for record in records if record.kind in HEADS)}
+        nodes = tuple(assembly.nodes)
+        return Graph(sources, nodes, outputs, blobs, name, meta if meta["heads"] else {}).validate()
     except GraphError as error:
         raise FormatError(file, "", str(error), "a well-formed network") from error
+
+
+def _head(record: Record, found: Mapping[str, Operand]) -> dict[str, object]:
+    """Describe a decoder that is left out: its maps, in order, and what its keys say.
+
+    Masks are whole numbers written as the bits of floats; a mask of 0 is 0 in both.
+    """
+    words = np.asarray(record.integers(5), np.int64).astype(np.int32)
+    masks = words.view(np.float32)
+    if not np.all((masks % 1 == 0) & (masks >= 0)):
+        raise record.error(f"masks {record.arrays.get(5)}", "whole numbers as the bits of floats")
+    return {
+        "kind": record.kind,
+        "name": record.name,
+        "outputs": tuple(found[blob] for blob in record.bottoms if isinstance(found[blob], str)),
+        "classes": record.integer(0, 20),
+        "boxes": record.integer(1, 5),
+        "confidence_threshold": record.number(2, 0.01),
+        "nms_threshold": record.number(3, 0.45),
+        "anchors": record.numbers(4),
+        "masks": tuple(int(mask) for mask in masks),
+        "strides": record.numbers(6),
+    }
