@@ -26,9 +26,7 @@ def old(cf, kind, parameters="", bottom="x", top="y"):
 def test_the_first_version_gives_the_same_network(cf):
     x, weight, bias = cf.noise(1, 4, 6, 8), cf.noise(5, 4, 3, 3), cf.noise(5)
     param = "convolution_param { num_output: 5 kernel_size: 3 }"
-    new = cf.read(
-        cf.layer("Convolution", param, name="a"), weights=cf.weights(a=[weight, bias])
-    )
+    new = cf.read(cf.layer("Convolution", param, name="a"), weights=cf.weights(a=[weight, bias]))
     for held in (cf.weights("legacy", 1, a=[weight, bias]), cf.weights(a=[weight, bias])):
         graph = cf.read(old(cf, "CONVOLUTION", param), weights=held)
         np.testing.assert_array_equal(cf.run(graph, x), cf.run(new, x))

@@ -56,7 +56,8 @@ def test_scale_by_one_number_and_by_rows_of_channels(cf):
 
 
 @pytest.mark.parametrize(
-    ("axis", "shape"), [(0, (2, 4)), (0, (2,)), (0, (2, 4, 3, 5)), (2, (3,)), (-1, (5,)), (1, (4, 3))]
+    ("axis", "shape"),
+    [(0, (2, 4)), (0, (2,)), (0, (2, 4, 3, 5)), (2, (3,)), (-1, (5,)), (1, (4, 3))],
 )
 def test_scale_and_bias_by_another_blob(cf, axis, shape):
     x, s = cf.noise(2, 4, 3, 5), cf.noise(*shape, seed=1)
@@ -69,9 +70,7 @@ def test_scale_and_bias_by_another_blob(cf, axis, shape):
 def test_scale_by_another_blob_and_an_own_bias(cf):
     x, s, b = cf.noise(2, 4, 3, 5), cf.noise(4), cf.noise(4, seed=1)
     text = cf.layer("Scale", "scale_param { axis: 1 bias_term: true }", "x s")
-    graph = cf.read(
-        text, weights=cf.weights(the_layer=[b]), shape=x.shape, inputs={"s": (4,)}
-    )
+    graph = cf.read(text, weights=cf.weights(the_layer=[b]), shape=x.shape, inputs={"s": (4,)})
     expect(cf.run(graph, {"x": x, "s": s}), x * channels(s) + channels(b))
     cf.fails("second input of shape", cf.layer("Scale", "", "x s"), inputs={"s": (3,)})
 

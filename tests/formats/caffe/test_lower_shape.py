@@ -138,9 +138,12 @@ def test_interp_crops(cf):
     x = cf.noise(1, 4, 6, 8)
     found = cf.one("Interp", "interp_param { zoom_factor: 2 pad_beg: -1 pad_end: -2 }", x)
     np.testing.assert_allclose(found, bilinear(x[:, :, 1:4, 1:6], (5, 9)), atol=1e-5)
-    assert cf.read(
-        cf.layer("Interp", "interp_param { zoom_factor: 2 }")
-    ).inputs[0].shape == (None, 4, 6, 8)
+    assert cf.read(cf.layer("Interp", "interp_param { zoom_factor: 2 }")).inputs[0].shape == (
+        None,
+        4,
+        6,
+        8,
+    )
 
 
 @pytest.mark.parametrize(

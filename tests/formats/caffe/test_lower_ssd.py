@@ -56,9 +56,7 @@ def detect(cf):
         held = np.stack([prior.ravel(), np.full(12, 0.1)])[None]
         conf = np.stack([1 - np.asarray(scores), scores], -1).reshape(1, -1)
         text = cf.layer("DetectionOutput", DETECT % extra, "x conf prior")
-        graph = cf.read(
-            text, shape=(1, 12), inputs={"conf": (1, 6), "prior": (1, 2, 12)}
-        )
+        graph = cf.read(text, shape=(1, 12), inputs={"conf": (1, 6), "prior": (1, 2, 12)})
         return cf.run(graph, {"x": np.zeros((1, 12)), "conf": conf, "prior": held})
 
     return run
@@ -101,9 +99,7 @@ def test_defaults(cf):
     ],
 )
 def test_refused_priors(cf, text, match):
-    cf.fails(
-        match, cf.layer("PriorBox", PRIOR.format(text), "x img"), inputs={"img": (1, 3, 9, 9)}
-    )
+    cf.fails(match, cf.layer("PriorBox", PRIOR.format(text), "x img"), inputs={"img": (1, 3, 9, 9)})
 
 
 def test_refused_detections(cf):

@@ -13,7 +13,7 @@ def extent(k, d):
 
 def convolve(x, w, b, stride, pad, dilation, groups):
     """Cross-correlation, one output cell at a time."""
-    (n, c, h, width), (o, cg, kh, kw) = x.shape, w.shape
+    (n, _, h, width), (o, cg, kh, kw) = x.shape, w.shape
     x = np.pad(x.astype(np.float64), [(0, 0), (0, 0), (pad[0],) * 2, (pad[1],) * 2])
     ho = (h + 2 * pad[0] - extent(kh, dilation[0])) // stride[0] + 1
     wo = (width + 2 * pad[1] - extent(kw, dilation[1])) // stride[1] + 1
@@ -88,9 +88,7 @@ def test_no_bias_and_shared_weights(cf):
     weight = cf.noise(2, 4, 1, 1)
     param = "convolution_param { num_output: 2 kernel_size: 1 bias_term: false }"
     layer = cf.layer("Convolution", param, "x z", "p q")
-    graph = cf.read(
-        layer, weights=cf.weights(the_layer=[weight]), inputs={"z": (1, 4, 3, 3)}
-    )
+    graph = cf.read(layer, weights=cf.weights(the_layer=[weight]), inputs={"z": (1, 4, 3, 3)})
     x, z = cf.noise(*cf.SHAPE), cf.noise(1, 4, 3, 3)
     for name, value in (("p", x), ("q", z)):
         want = convolve(value, weight, np.zeros(2), (1, 1), (0, 0), (1, 1), 1)

@@ -41,7 +41,7 @@ def test_numbers(word, value):
 
 @pytest.mark.parametrize("word", ["nan", "inf", "-inf", "1e999", "1e39", "x", "0x1", "1.2.3", ""])
 def test_what_is_no_finite_number(word):
-    with pytest.raises(FormatError, match="a (finite )?number"):
+    with pytest.raises(FormatError, match=r"a (finite )?number"):
         message(word).number("v", 0)
 
 

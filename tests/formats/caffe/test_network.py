@@ -55,8 +55,7 @@ def test_inputs_in_every_form(cf):
     forms = [
         'input: "x" input_dim: 1 input_dim: 4 input_dim: 6 input_dim: 8',
         'input: "x" input_shape { dim: 1 dim: 4 dim: 6 dim: 8 }',
-        'layer { name: "d" type: "Input" top: "x" '
-        "input_param { shape { dim: [1, 4, 6, 8] } } }",
+        'layer { name: "d" type: "Input" top: "x" input_param { shape { dim: [1, 4, 6, 8] } } }',
     ]
     for form in forms:
         graph = cf.reader.read(f"name: 'n' {form} {relu}".encode(), b"\n\x01n")
@@ -81,7 +80,7 @@ def test_several_inputs(cf):
     [
         ('input: "x" input_dim: 1 input_dim: 4', "2 input_dim .* four input_dim"),
         ('input: "x"', "0 input_shape for 1 input"),
-        ('input_shape { dim: 1 }', "1 input_shape for 0 input"),
+        ("input_shape { dim: 1 }", "1 input_shape for 0 input"),
         ('input: "x" input_shape { dim: 0 dim: 4 }', "dim: 0"),
         ('input: "x" input_shape { dim: -1 dim: 4 }', "dim: -1"),
         ('input: "x" input_shape { dim: 2147483648 }', "dim: 2147483648"),

@@ -65,7 +65,7 @@ def test_weights_lie_beside(files, tmp_path):
             np.testing.assert_array_equal(value, want[name])
     alone = tmp_path / "a.prototxt"
     alone.write_bytes(files[0].read_bytes())
-    with pytest.raises(InputError, match="a .caffemodel file of the same name"):
+    with pytest.raises(InputError, match=r"a \.caffemodel file of the same name"):
         load(alone, backend="numpy")
     (tmp_path / "a.caffemodel").write_bytes(files[1].read_bytes())
     assert load(alone, backend="numpy")(x)["prob1"].shape == (2, 2, 5, 7)

@@ -32,7 +32,7 @@ def test_scalars_comments_and_separators():
 
 
 def test_words_and_text_differ():
-    root = parse("name: \"a\" phase: TEST")
+    root = parse('name: "a" phase: TEST')
     assert not isinstance(root.fields[0].value, Word)
     assert isinstance(root.fields[1].value, Word)
 
@@ -120,8 +120,8 @@ def test_limits():
     fails("layer {} " * 11, "more than 10 layers", max_layers=10)
     fails("layers {} " * 11, "more than 10 layers", max_layers=10)
     assert len(parse("layer {} " * 10, max_layers=10).fields) == 10
-    fails("dim: 1 " * 100, "more than 80 fields", max_layers=10)
-    fails("dim: [" + "1," * 100 + "1]", "more than 80 fields", max_layers=10)
+    fails("dim: 1 " * 100, "more than 60 fields", max_layers=10)
+    fails("dim: [" + "1," * 100 + "1]", "more than 60 fields", max_layers=10)
     fails("a: 1 " * 10, "at most 40", max_text=40)
 
 

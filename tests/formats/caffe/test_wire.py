@@ -76,7 +76,7 @@ def test_what_is_refused(cf):
     fails(cf.field(1, b"\xff"), "not UTF-8")
     fails(cf.field(100, cf.field(7, cf.field(5, b"12345"))), "5 bytes of data.*multiple of 4")
     fails(cf.field(100, b"") * 11, "more than 10 layers", max_layers=10)
-    fails(cf.field(3, "x") * 81, "fields", max_layers=10)
+    fails(cf.field(3, "x") * 61, "fields", max_layers=10)
     fails(cf.field(8, cf.field(1, b"\x01" * 100)), "fields", max_layers=10)
 
 

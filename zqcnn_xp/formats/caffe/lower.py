@@ -20,6 +20,7 @@ from zqcnn_xp.formats.caffe.layer import Layer
 from zqcnn_xp.formats.caffe.message import Message
 from zqcnn_xp.formats.caffe.network import Input, Network
 from zqcnn_xp.formats.caffe.schema import field_names
+from zqcnn_xp.formats.caffe.values import Values
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.place import explain
 from zqcnn_xp.graph import Graph, GraphInput
@@ -120,7 +121,7 @@ def lower(
         place = network.layers[0] if network.layers else None
         file, where = (place.file, place.message.where) if place else (blobs.file, "")
         raise FormatError(file, where, "no input", "an Input layer or input fields")
-    values = _Values(sources, network)
+    values = Values(sources, network)
     for source, shape_ in sources:
         assembly.shapes[source] = shape_
     for layer in network.layers:
@@ -129,38 +130,8 @@ def lower(
     return _graph(network, assembly, values, sources)
 
 
-class _Values:
-    """Which value a blob name stands for, as layers write blobs again."""
-
-    def __init__(self, sources: list[tuple[str, Shape]], network: Network) -> None:
-        self.inputs = {name for name, _ in sources}
-        self.last = {top: layer for layer in network.layers for top in layer.tops}
-        self.current = {name: name for name in self.inputs}
-        self.aliases: dict[str, str] = {}
-        self.taken = {*self.inputs, *self.last}
-        self.read: set[str] = set()
-
-    def output(self, layer: Layer, top: str) -> str:
-        """Return a name for what a layer writes into a blob."""
-        if top in self.current and top not in layer.bottoms:
-            found = f"a second layer ({layer.name!r}) that writes {top!r}"
-            raise layer.error(found, "one writer of a blob, or layers in place")
-        if self.last[top] is layer and top not in self.inputs:
-            return top
-        value = f"{top}@{layer.name}"
-        while value in self.taken:
-            value += "'"
-        self.taken.add(value)
-        return value
-
-    def written(self, layer: Layer, top: str, value: str) -> None:
-        """Note that a blob now holds a value."""
-        self.current[top] = value
-        self.aliases[f"{top}@{layer.name}"] = value
-
-
-def _lower_layer(layer: Layer, assembly: Assembly, blobs: Blobs, values: _Values) -> None:
-    inputs = tuple(_value(layer, bottom, values) for bottom in layer.bottoms)
+def _lower_layer(layer: Layer, assembly: Assembly, blobs: Blobs, values: Values) -> None:
+    inputs = tuple(values.read_by(layer, bottom) for bottom in layer.bottoms)
     if len(set(layer.tops)) != len(layer.tops):
         raise layer.error(f"tops {layer.tops} of {layer.label}", "different names")
     if layer.kind == "Split":
@@ -171,6 +142,7 @@ def _lower_layer(layer: Layer, assembly: Assembly, blobs: Blobs, values: _Values
             values.written(layer, top, inputs[0])
         return
     rule = _rule(layer, inputs)
+    values.read.update(inputs)
     outputs = tuple(values.output(layer, top) for top in layer.tops)
     try:
         rule.lowering(Call(layer, inputs, outputs, assembly, blobs))
@@ -178,7 +150,6 @@ def _lower_layer(layer: Layer, assembly: Assembly, blobs: Blobs, values: _Values
         if isinstance(error, FormatError):
             raise
         raise explain(layer, error) from error
-    values.read.update(inputs)
     for top, value in zip(layer.tops, outputs, strict=True):
         values.written(layer, top, value)
     _warn_of_unknown(layer)
@@ -196,17 +167,6 @@ def _rule(layer: Layer, inputs: tuple[str, ...]) -> Rule:
     if not layer.tops or (rule.tops is not None and len(layer.tops) != rule.tops):
         raise layer.error(f"{len(layer.tops)} tops of {layer.label}", str(rule.tops or "a top"))
     return rule
-
-
-def _value(layer: Layer, bottom: str, values: _Values) -> str:
-    value = values.current.get(bottom)
-    if value is not None:
-        return value
-    writer = values.last.get(bottom)
-    hint = f" ({writer.name!r} writes it, which is too late)" if writer is not None else ""
-    near = get_close_matches(bottom, list(values.current)[-2000:], n=1)
-    expected = "a blob of an earlier layer" + (f"; did you mean {near[0]!r}?" if near else "")
-    raise layer.error(f"bottom {bottom!r} of {layer.label}{hint}", expected)
 
 
 def _source(
@@ -250,7 +210,7 @@ def _names(network: Network) -> list[str]:
 
 
 def _graph(
-    network: Network, assembly: Assembly, values: _Values, sources: list[tuple[str, Shape]]
+    network: Network, assembly: Assembly, values: Values, sources: list[tuple[str, Shape]]
 ) -> Graph:
     made = dict.fromkeys(values.current[top] for top in values.last)
     outputs = tuple(value for value in made if value not in values.read | values.inputs)

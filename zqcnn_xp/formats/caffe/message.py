@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,15 +89,27 @@ class Message:
         What it holds.
     """
 
-    __slots__ = ("fields", "kind", "origin", "position")
+    __slots__ = ("_flat", "kind", "origin", "position")
 
     def __init__(
-        self, kind: str, origin: Origin, position: int, fields: list[Field] | None = None
+        self, kind: str, origin: Origin, position: int, fields: Iterable[Field] = ()
     ) -> None:
         self.kind = kind
         self.origin = origin
         self.position = position
-        self.fields: list[Field] = [] if fields is None else fields
+        # Name, value and position of each field after the other: one object a message, where
+        # files make hundreds of thousands.
+        self._flat: list[Any] = [part for field in fields for part in field]
+
+    def add(self, name: str, value: Any, position: int) -> None:
+        """Append a field."""
+        self._flat += (name, value, position)
+
+    @property
+    def fields(self) -> list[Field]:
+        """All fields."""
+        flat = self._flat
+        return [Field(*flat[k : k + 3]) for k in range(0, len(flat), 3)]
 
     @property
     def where(self) -> str:
@@ -110,15 +122,17 @@ class Message:
 
     def all(self, name: str) -> list[Field]:
         """Return every field of a name."""
-        return [field for field in self.fields if field.name == name]
+        flat = self._flat
+        return [Field(*flat[k : k + 3]) for k in range(0, len(flat), 3) if flat[k] == name]
 
     def has(self, *names: str) -> bool:
         """Say whether there is a field of one of these names."""
-        return any(field.name in names for field in self.fields)
+        return any(name in names for name in self._flat[::3])
 
     def last(self, name: str) -> Field | None:
         """Return the last field of a name, which is the one that counts."""
-        return next((field for field in reversed(self.fields) if field.name == name), None)
+        found = self.all(name)
+        return found[-1] if found else None
 
     def messages(self, name: str) -> list[Message]:
         """Return every message of a name."""

@@ -8,12 +8,13 @@ are read as arrays.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import FormatError
-from zqcnn_xp.formats.caffe.message import Field, Message, Origin, Word
+from zqcnn_xp.formats.caffe.message import Message, Origin, Word
 from zqcnn_xp.formats.caffe.schema import field_names
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import Source
@@ -21,11 +22,20 @@ from zqcnn_xp.formats.source import Source
 __all__ = ["parse_text"]
 
 _DEPTH = 32
-_FIELDS_PER_LAYER = 8
+_KEPT = 10_000
+_PIECES = 100
+_FIELDS_PER_LAYER = 6
 _TOKEN = re.compile(
     rb"(?:[\s\0]++|#[^\n]*+)*+"
     rb"([A-Za-z_][A-Za-z0-9_]*+|[-+]?[0-9.][A-Za-z0-9_.+-]*+|-[A-Za-z]++"
     rb'|"(?:[^"\\\n]|\\[^\n])*+"|' + rb"'(?:[^'\\\n]|\\[^\n])*+'|[{}<>:;,\[\]]|$)"
+)
+_LAYER = re.compile(rb"\blayers?\s*+:?\s*+[{<]")
+# The usual fields in one match, nine of ten: a message that opens, a word, plain text in quotes.
+_USUAL = re.compile(
+    rb"[\s;,]*+([A-Za-z_][A-Za-z0-9_]{0,60}+)\s*+"
+    rb"(?:(?::\s*+)?(\{)|:[ \t]*+(?:([-+]?[A-Za-z0-9_.]{1,60}+)(?=[\s;,}])"
+    rb"|([\"'])([ !#-&(-\[\]-~]{0,250}+)\4(?=\s*+[A-Za-z_}])))"
 )
 # A number that no letter follows; what it is made of is checked when the run is complete.
 _DIGITS = rb"\s*+:\s*+[-+]?[0-9.][0-9.eE+-]*+(?![A-Za-z_])"
@@ -50,6 +60,12 @@ def parse_text(source: Source, limits: Limits) -> Message:
     if len(source.data) > limits.max_text:
         found = f"{len(source.data):,} bytes of text"
         raise FormatError(source.name, "", found, f"at most {limits.max_text:,} (Limits.max_text)")
+    # Comments count here, but no file has that many: an early answer to an absurd one.
+    if sum(1 for _ in islice(_LAYER.finditer(source.data), limits.max_layers + 1)) > (
+        limits.max_layers
+    ):
+        found = f"more than {limits.max_layers:,} layers"
+        raise FormatError(source.name, "", found, "fewer (Limits.max_layers)")
     return _Parser(source, limits).run()
 
 
@@ -63,12 +79,15 @@ class _Parser:
         self.layers = 0
         self.left = _FIELDS_PER_LAYER * limits.max_layers
         self.names: dict[bytes, str] = {}
+        self.words: dict[bytes, Word] = {}
 
     def run(self) -> Message:
         root = Message("NetParameter", self.origin, 0)
         stack = [root]
         closers = [b""]
         while True:
+            if self._usual(stack, closers):
+                continue
             token = self._next()
             if token == closers[-1]:
                 if not token:
@@ -83,6 +102,32 @@ class _Parser:
             else:
                 self._field(token, stack, closers)
 
+    def _usual(self, stack: list[Message], closers: list[bytes]) -> bool:
+        """Read a field of the usual form; say whether there was one."""
+        match = _USUAL.match(self.data, self.place)
+        if match is None:
+            return False
+        owner = stack[-1]
+        token, opens, word, _, text = match.groups()
+        if owner.kind == "BlobProto" and token in _RUN:
+            return False
+        start = self.start = match.start(1)
+        name = self._name(token)
+        self._count(owner, name, start)
+        self.place = match.end()
+        if opens:
+            self._open(owner, name, b"}", start, stack, closers)
+        elif word is not None:
+            found = self.words.get(word)
+            if found is None:
+                found = Word(word.decode("ascii"))
+                if len(self.words) < _KEPT:
+                    self.words[word] = found
+            owner.add(name, found, start)
+        else:
+            owner.add(name, text.decode("ascii"), start)
+        return True
+
     def _field(self, token: bytes, stack: list[Message], closers: list[bytes]) -> None:
         """Read one field; a message that opens goes on the stack."""
         owner, start = stack[-1], self.start
@@ -91,7 +136,7 @@ class _Parser:
         if owner.kind == "BlobProto" and token in _RUN:
             run = self._run(token)
             if run is not None:
-                owner.fields.append(Field(name, run, start))
+                owner.add(name, run, start)
                 return
         opening = self._next()
         if opening == b":":
@@ -111,15 +156,26 @@ class _Parser:
         closers: list[bytes],
     ) -> None:
         if token in (b"{", b"<"):
-            if len(stack) > _DEPTH:
-                raise self.origin.error(start, f"{_DEPTH} nested messages", "fewer")
-            kind = (field_names(owner.kind) or {}).get(name, "?")
-            message = Message(kind, self.origin, start)
-            owner.fields.append(Field(name, message, start))
-            stack.append(message)
-            closers.append(b"}" if token == b"{" else b">")
+            self._open(owner, name, b"}" if token == b"{" else b">", start, stack, closers)
         else:
-            owner.fields.append(Field(name, self._scalar(token), start))
+            owner.add(name, self._scalar(token), start)
+
+    def _open(
+        self,
+        owner: Message,
+        name: str,
+        closer: bytes,
+        start: int,
+        stack: list[Message],
+        closers: list[bytes],
+    ) -> None:
+        if len(stack) > _DEPTH:
+            raise self.origin.error(start, f"{_DEPTH} nested messages", "fewer")
+        kind = (field_names(owner.kind) or {}).get(name, "?")
+        message = Message(kind, self.origin, start)
+        owner.add(name, message, start)
+        stack.append(message)
+        closers.append(closer)
 
     def _list(
         self,
@@ -133,7 +189,7 @@ class _Parser:
         while token != b"]":
             if token in (b"{", b"<"):
                 raise self._error(token, f"one {name} {{ }} after the other, not a list of them")
-            owner.fields.append(Field(name, self._scalar(token), start))
+            owner.add(name, self._scalar(token), start)
             token = self._next()
             if token == b",":
                 token = self._next()
@@ -148,6 +204,8 @@ class _Parser:
             parts = [self._unquoted(token)]
             while self.data[self._peek() : self._peek() + 1] in (b'"', b"'"):
                 parts.append(self._unquoted(self._next()))
+                if len(parts) > _PIECES:
+                    raise self._error(b"", f"at most {_PIECES} pieces of one text")
             return self._decoded(b"".join(parts))
         if not token or token in b"{}<>:;,[]":
             raise self._error(token, "a value")
@@ -168,7 +226,7 @@ class _Parser:
     def _name(self, token: bytes) -> str:
         name = self.names.get(token)
         if name is None:
-            if len(token) > self.limits.max_name or len(self.names) > 10_000:
+            if len(token) > self.limits.max_name or len(self.names) > _KEPT:
                 raise self._error(token[:40], "a field that Caffe knows")
             name = self.names[token] = token.decode("ascii")
         return name

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.formats.caffe.message import Field, Message, Origin
+from zqcnn_xp.formats.caffe.message import Message, Origin
 from zqcnn_xp.formats.caffe.schema import field_numbers
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import Source
@@ -16,7 +16,7 @@ from zqcnn_xp.formats.source import Source
 __all__ = ["parse_binary"]
 
 _DEPTH = 16
-_FIELDS_PER_LAYER = 8
+_FIELDS_PER_LAYER = 6
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIZES = {_FIXED32: 4, _FIXED64: 8}
 _WEIGHTS = ("name", "blobs", "layer")
@@ -59,7 +59,7 @@ class _Parser:
         if depth > _DEPTH:
             raise self.origin.error(start, f"{_DEPTH} nested messages", "fewer")
         message = Message(kind, self.origin, start)
-        fields, known = message.fields, field_numbers(kind)
+        known = field_numbers(kind)
         if self.weights_only and kind.endswith("LayerParameter"):
             known = {number: entry for number, entry in known.items() if entry[0] in _WEIGHTS}
         place = start
@@ -89,10 +89,10 @@ class _Parser:
             self._count(kind, name, begin)
             if wire == _FIXED32 and value == "f" and name == "data":
                 stop = self._run_end(begin, place, end)
-                fields.append(Field(name, self._strided(begin, place, stop), begin))
+                message.add(name, self._strided(begin, place, stop), begin)
             else:
                 piece = self._value(name, value, wire, content, place, stop, depth)
-                fields.append(Field(name, piece, place))
+                message.add(name, piece, place)
             place = stop
         return message
 
@@ -181,4 +181,3 @@ class _Parser:
             what = "layers" if self.left >= 0 else "layers' worth of fields"
             found = f"more than {self.limits.max_layers:,} {what}"
             raise self.origin.error(begin, found, "fewer (Limits.max_layers)")
-
