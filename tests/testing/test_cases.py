@@ -16,6 +16,7 @@ COVERED = [
     "Activation",
     "BatchNorm",
     "Concat",
+    "Constant",
     "Conv2D",
     "ConvTranspose2D",
     "Crop",

@@ -8,6 +8,7 @@ from zqcnn_xp.ops.base import Op
 from zqcnn_xp.ops.batchnorm import BatchNorm
 from zqcnn_xp.ops.cast import Cast
 from zqcnn_xp.ops.concat import Concat
+from zqcnn_xp.ops.constant import Constant
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.conv_transpose2d import ConvTranspose2D
 from zqcnn_xp.ops.crop import Crop
@@ -46,6 +47,7 @@ __all__ = [
     "BatchNorm",
     "Cast",
     "Concat",
+    "Constant",
     "Conv2D",
     "ConvTranspose2D",
     "Crop",

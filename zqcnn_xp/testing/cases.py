@@ -20,6 +20,7 @@ from zqcnn_xp.ops import (
     Activation,
     BatchNorm,
     Concat,
+    Constant,
     Conv2D,
     ConvTranspose2D,
     Crop,
@@ -352,3 +353,5 @@ def _rearranged() -> Iterator[OpCase]:
     yield OpCase(Lstm(9, "backward"), ((2, 12, 1, 3),))
     yield OpCase(Lstm(16, "both"), ((1, 17, 1, 1),))
     yield OpCase(Lstm(4), ((0, 3, 1, 5),))
+    yield OpCase(Constant((2, 40, 1)), ((3, 8, 5, 4),))
+    yield OpCase(Constant((7,)), ((0, 4),))

@@ -12,7 +12,7 @@ from zqcnn_xp.formats.onnx.values import Const, Value
 from zqcnn_xp.ops.dense import Dense
 from zqcnn_xp.ops.matmul import MatMul
 
-__all__ = ["LOWERINGS"]
+__all__ = ["LOWERINGS", "by_matrix"]
 
 
 def matmul(call: Call) -> None:
@@ -24,7 +24,11 @@ def matmul(call: Call) -> None:
     if len(call.node.inputs) == 2 and isinstance(call.operand(1), Value):
         call.emit(MatMul(), call.value(0), call.value(1), last=True)
         return
-    x, weight = call.value(0), call.weight(1)
+    by_matrix(call, call.value(0), call.weight(1))
+
+
+def by_matrix(call: Call, x: Value, weight: Tensor) -> None:
+    """Give the product by a constant matrix, and the bias added right after it."""
     if weight.ndim != 2 or x.rank < 2:
         found = f"a product of {x.shapes[0]} and {weight.shape}"
         raise call.error(found, "a value of 2 or more axes by a matrix")

@@ -17,7 +17,7 @@ from zqcnn_xp.formats.onnx.records import Tensor
 from zqcnn_xp.formats.onnx.tensors import DTYPES
 from zqcnn_xp.formats.onnx.values import Const, Value
 
-__all__ = ["FOLDS", "MAX_FOLDED", "constant", "shape_of"]
+__all__ = ["FOLDS", "MAX_FOLDED", "Fold", "bounded", "constant", "divide", "fold", "shape_of"]
 
 MAX_FOLDED = 1 << 24
 """Elements of a constant that is made while reading."""
@@ -93,13 +93,13 @@ def _binary(function: Callable[[Any, Any], Any]) -> Fold:
     return apply
 
 
-def _divide(a: Tensor, b: Tensor) -> Tensor:
+def divide(a: Tensor, b: Tensor) -> Tensor:
+    """Divide; integers towards zero."""
     if a.dtype.kind == "f":
         return np.asarray(a / b)
     if not np.all(b):
         msg = "a division by zero"
         raise ValueError(msg)
-    # Integers are divided towards zero.
     return np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b)), a.dtype)
 
 
@@ -219,7 +219,7 @@ FOLDS: Mapping[str, Fold] = {
     "Ceil": lambda _, a: np.ceil(a),
     "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
-    "Div": _binary(_divide),
+    "Div": _binary(divide),
     "Equal": _binary(np.equal),
     "Expand": _expand,
     "Floor": lambda _, a: np.floor(a),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from zqcnn_xp.errors import FormatError
@@ -9,19 +11,21 @@ from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord, Port
 from zqcnn_xp.formats.onnx.tensors import MAX_RANK
 from zqcnn_xp.graph import GraphInput
 
-__all__ = ["graph_input", "images_of"]
+__all__ = ["TO_NCHW", "graph_input", "images_of", "is_to_nchw"]
 
-_TO_NCHW = (0, 3, 1, 2)
+TO_NCHW = (0, 3, 1, 2)
 
 
-def images_of(model: ModelRecord) -> frozenset[str]:
+def images_of(
+    model: ModelRecord, to_nchw: Callable[[ModelRecord, NodeRecord], bool]
+) -> frozenset[str]:
     """Return the inputs that nothing reads but transposes from (N, H, W, C) to (N, C, H, W)."""
     images = {port.name for port in model.inputs if port.shape is not None and len(port.shape) == 4}
     outputs = {port.name for port in model.outputs}
     read: set[str] = set()
     for node in model.nodes:
         read.update(node.inputs)
-        if not is_to_nchw(node) or node.outputs[0] in outputs:
+        if not to_nchw(model, node) or node.outputs[0] in outputs:
             images.difference_update(node.inputs)
     return frozenset((images & read) - outputs)
 
@@ -50,7 +54,7 @@ def graph_input(
         raise FormatError(model.file, where, f"{len(port.shape)} axes", f"at most {MAX_RANK}")
     shape = port.shape
     if image:
-        shape = tuple(shape[axis] for axis in _TO_NCHW)
+        shape = tuple(shape[axis] for axis in TO_NCHW)
     if len(shape) == 4:
         given = zip(shape[2:], size, strict=True)
         shape = (*shape[:2], *(wanted if own is None else own for own, wanted in given))
@@ -58,7 +62,7 @@ def graph_input(
     return GraphInput(port.name, shape, nominal if len(nominal) == len(shape) else None)
 
 
-def is_to_nchw(node: NodeRecord) -> bool:
+def is_to_nchw(model: ModelRecord, node: NodeRecord) -> bool:
     """Tell whether a node is that transpose and nothing else."""
     perm = node.attributes.get("perm")
     return (
@@ -66,5 +70,5 @@ def is_to_nchw(node: NodeRecord) -> bool:
         and not node.domain
         and len(node.inputs) == len(node.outputs) == len(node.attributes) == 1
         and perm is not None
-        and perm.value == _TO_NCHW
+        and perm.value == TO_NCHW
     )

@@ -8,7 +8,7 @@ the transposes vanish (their names remain, as blobs of the input). Outputs keep 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from zqcnn_xp.errors import FormatError, GraphError, ShapeError
 from zqcnn_xp.formats.limits import Limits
@@ -29,14 +29,14 @@ from zqcnn_xp.formats.onnx import (
 )
 from zqcnn_xp.formats.onnx.builder import Builder
 from zqcnn_xp.formats.onnx.call import Call
-from zqcnn_xp.formats.onnx.fold import FOLDS, constant, fold, shape_of
-from zqcnn_xp.formats.onnx.inputs import graph_input, images_of
+from zqcnn_xp.formats.onnx.fold import FOLDS, Fold, constant, fold, shape_of
+from zqcnn_xp.formats.onnx.inputs import graph_input, images_of, is_to_nchw
 from zqcnn_xp.formats.onnx.records import ModelRecord, NodeRecord
 from zqcnn_xp.formats.onnx.values import EVEN_PROBES, PROBES, Const, Value, probe_shapes
 from zqcnn_xp.graph import Graph, GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["LOWERINGS", "lower"]
+__all__ = ["LOWERINGS", "ONNX", "Dialect", "lower"]
 
 Lowering = Callable[[Call], None]
 
@@ -61,8 +61,33 @@ LOWERINGS: Mapping[str, Lowering] = {
 """Lowering function of each op type; `FOLDS` are used where all inputs are constant."""
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """The words of a format whose files are graphs of operators on tensors.
+
+    Parameters
+    ----------
+    lowerings
+        By op type, what a node becomes.
+    folds
+        By op type, the NumPy function for nodes whose inputs are all constant.
+    to_nchw
+        Whether a node turns (N, H, W, C) into (N, C, H, W) and does nothing else.
+    """
+
+    lowerings: Mapping[str, Lowering]
+    folds: Mapping[str, Fold]
+    to_nchw: Callable[[ModelRecord, NodeRecord], bool]
+
+
+ONNX = Dialect(LOWERINGS, FOLDS, is_to_nchw)
+
+
 def lower(
-    model: ModelRecord, limits: Limits, size: tuple[int | None, int | None] = (None, None)
+    model: ModelRecord,
+    limits: Limits,
+    size: tuple[int | None, int | None] = (None, None),
+    dialect: Dialect = ONNX,
 ) -> Graph:
     """Build the graph; ``size`` is taken for a free height and width of the images.
 
@@ -72,27 +97,31 @@ def lower(
         Naming the node, its op type and what is not covered.
     """
     _check_counts(model, limits)
-    images = images_of(model)
+    images = images_of(model, dialect.to_nchw)
     inputs = tuple(graph_input(model, port, port.name in images, size) for port in model.inputs)
     if all(size is not None for source in inputs for size in source.shape):
-        return _lower(model, limits, inputs, PROBES[:1])
+        return _lower(model, limits, inputs, PROBES[:1], dialect)
     try:
-        return _lower(model, limits, inputs, PROBES)
+        return _lower(model, limits, inputs, PROBES, dialect)
     except FormatError as error:
         # An op refused the sizes: the network may want multiples of 32.
         if not isinstance(error.__cause__, ShapeError):
             raise
         try:
-            return _lower(model, limits, inputs, EVEN_PROBES)
+            return _lower(model, limits, inputs, EVEN_PROBES, dialect)
         except FormatError as second:
             # Sizes refused again say less than what stands in the way at any size.
             raise (error if isinstance(second.__cause__, ShapeError) else second) from None
 
 
 def _lower(
-    model: ModelRecord, limits: Limits, inputs: tuple[GraphInput, ...], probes: tuple[Shape, ...]
+    model: ModelRecord,
+    limits: Limits,
+    inputs: tuple[GraphInput, ...],
+    probes: tuple[Shape, ...],
+    dialect: Dialect,
 ) -> Graph:
-    images = images_of(model)
+    images = images_of(model, dialect.to_nchw)
     builder = Builder(model, limits, len(probes))
     blobs = _start(builder, model, inputs, probes)
     for node in model.nodes:
@@ -102,7 +131,7 @@ def _lower(
             builder.operands[node.outputs[0]] = builder.operands[node.inputs[0]]
             blobs[node.outputs[0]] = node.inputs[0]
         elif node.index not in builder.done:
-            _lower_node(builder, node)
+            _lower_node(builder, node, dialect)
     outputs = tuple(_output(builder, port.name, blobs) for port in model.outputs)
     made = {value for node in builder.nodes for value in node.outputs}
     blobs.update({name: name for name in builder.operands if name in made})
@@ -158,24 +187,24 @@ def _define(builder: Builder, node: NodeRecord) -> None:
         builder.defined.add(name)
 
 
-def _lower_node(builder: Builder, node: NodeRecord) -> None:
+def _lower_node(builder: Builder, node: NodeRecord, dialect: Dialect) -> None:
     _define(builder, node)
     for name in node.inputs:
         if name and name not in builder.operands:
             found = f"input {name!r}, which nothing before it computes"
             raise FormatError(builder.file, node.label, found, "nodes in order of execution")
     call = Call(builder, node)
-    lowering = LOWERINGS.get(node.op_type) if not node.domain else None
+    lowering = dialect.lowerings.get(node.op_type) if not node.domain else None
     known = [builder.operands[name] for name in node.inputs if name]
     if known and all(isinstance(operand, Const) for operand in known) and not node.domain:
-        folding = FOLDS.get(node.op_type)
+        folding = dialect.folds.get(node.op_type)
         if folding is not None:
             fold(call, folding)
             call.finish()
             return
     if lowering is None:
         kind = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-        expected = "one of " + ", ".join(sorted(LOWERINGS))
+        expected = "one of " + ", ".join(sorted(dialect.lowerings))
         raise call.error(f"op type {kind!r}", expected)
     lowering(call)
     call.finish()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from zqcnn_xp.formats.onnx.call import Call
+from zqcnn_xp.formats.onnx.values import Value
 from zqcnn_xp.ops.identity import Identity
 from zqcnn_xp.ops.pad import Pad
 from zqcnn_xp.ops.slice import Slice
 
-__all__ = ["LOWERINGS"]
+__all__ = ["LOWERINGS", "pad_value", "split_value"]
 
 _END = 1 << 31  # exporters write the largest integer for "to the end"
 
@@ -62,6 +63,14 @@ def split(call: Call) -> None:
         parts = (*(each,) * (len(outputs) - 1), total - each * (len(outputs) - 1))
         if call.opset < 18 and parts[-1] != each:
             raise call.error(f"{total} cells in {len(outputs)} parts", "equal parts")
+    split_value(call, x, axis, parts)
+
+
+def split_value(call: Call, x: Value, axis: int, parts: tuple[int, ...]) -> None:
+    """Give each output its part of the axis."""
+    total, outputs = x.size(axis), call.node.outputs
+    if total is None:
+        raise call.error(f"a split along axis {axis} of free size", "a fixed size")
     if len(parts) != len(outputs) or sum(parts) != total or min(parts) < 0:
         raise call.error(f"parts {parts} of {total} cells", f"{len(outputs)} that add up")
     start = 0
@@ -88,6 +97,11 @@ def pad(call: Call) -> None:
     sides = [(0, 0)] * x.rank
     for k, axis in enumerate(axes):
         sides[call.axis(axis, x.rank)] = (pads[k], pads[k + len(axes)])
+    pad_value(call, x, sides, value)
+
+
+def pad_value(call: Call, x: Value, sides: list[tuple[int, int]], value: float) -> None:
+    """Border every axis; zeros around a map are also offered to what reads it."""
     out = call.emit(call.make(Pad, tuple(sides), value), x, last=True)
     if x.rank == 4 and value == 0.0 and sides[:2] == [(0, 0), (0, 0)]:
         call.builder.padded[out.name] = (x, (*sides[2], *sides[3]))

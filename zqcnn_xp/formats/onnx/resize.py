@@ -8,17 +8,17 @@ from zqcnn_xp.formats.onnx.call import Call
 from zqcnn_xp.formats.onnx.values import Value
 from zqcnn_xp.ops.upsample import Upsample
 
-__all__ = ["resize", "upsample"]
+__all__ = ["ALIGN", "ROUNDING", "resize", "spread", "to_scales", "to_sizes", "upsample"]
 
 T = TypeVar("T")
 
-_ALIGN = {
+ALIGN = {
     "asymmetric": "corner",
     "half_pixel": "center",
     "align_corners": "ends",
     "pytorch_half_pixel": "center",
 }
-_ROUNDING = {
+ROUNDING = {
     "round_prefer_floor": "half_down",
     "round_prefer_ceil": "half_up",
     "floor": "floor",
@@ -52,22 +52,28 @@ def resize(call: Call) -> None:
     call.ignore("cubic_coeff_a", "extrapolation_value")
     mode = call.attribute("coordinate_transformation_mode", "string", "half_pixel")
     nearest = call.attribute("nearest_mode", "string", "round_prefer_floor")
-    if mode not in _ALIGN:
+    if mode not in ALIGN:
         found = f"attribute 'coordinate_transformation_mode' = {mode!r}"
-        raise call.error(found, ", ".join(_ALIGN))
-    if nearest not in _ROUNDING:
-        raise call.error(f"attribute 'nearest_mode' = {nearest!r}", ", ".join(_ROUNDING))
+        raise call.error(found, ", ".join(ALIGN))
+    if nearest not in ROUNDING:
+        raise call.error(f"attribute 'nearest_mode' = {nearest!r}", ", ".join(ROUNDING))
     axes = call.attribute("axes", "ints", None)
     places = tuple(range(4)) if axes is None else tuple(call.axis(a, 4) for a in axes)
     if call.given(3) and len(call.integers(3)[0]):
         targets = [
-            _spread(call, places, sizes, x.shapes[k]) for k, sizes in enumerate(call.integers(3))
+            spread(call, places, sizes, x.shapes[k]) for k, sizes in enumerate(call.integers(3))
         ]
-        _to_sizes(call, x, kind, mode, nearest, targets)
+        to_sizes(call, x, kind, mode, nearest, targets)
         return
     given = tuple(float(s) for s in call.weight(2).reshape(-1))
-    scales = _spread(call, places, given, (1.0,) * 4)
-    _sample(call, x, kind, _ALIGN[mode], _ROUNDING[nearest], scales=scales, mode=mode)
+    to_scales(call, x, kind, mode, nearest, spread(call, places, given, (1.0,) * 4))
+
+
+def to_scales(
+    call: Call, x: Value, kind: str, mode: str, nearest: str, scales: tuple[float, ...]
+) -> None:
+    """Resample by a factor for each axis."""
+    _sample(call, x, kind, ALIGN[mode], ROUNDING[nearest], scales=scales, mode=mode)
 
 
 def _kind(call: Call) -> str:
@@ -77,9 +83,10 @@ def _kind(call: Call) -> str:
     return _KINDS[mode]
 
 
-def _spread(
+def spread(
     call: Call, places: tuple[int, ...], given: tuple[T, ...], rest: tuple[T, ...]
 ) -> tuple[T, ...]:
+    """Put numbers given for some axes among those of the rest."""
     if len(given) != len(places):
         raise call.error(f"{len(given)} scales or sizes", f"{len(places)}")
     full = list(rest)
@@ -88,21 +95,22 @@ def _spread(
     return tuple(full)
 
 
-def _to_sizes(
+def to_sizes(
     call: Call, x: Value, kind: str, mode: str, nearest: str, targets: list[tuple[int, ...]]
 ) -> None:
+    """Resample to a shape at each probe."""
     shapes = x.shapes
     if any(t[:2] != s[:2] for t, s in zip(targets, shapes, strict=True)):
         raise call.error(f"sizes {targets[0]} for {shapes[0]}", "other sizes of H and W alone")
     sizes = {target[2:] for target in targets}
     if len(sizes) == 1:
-        _sample(call, x, kind, _ALIGN[mode], _ROUNDING[nearest], size=sizes.pop(), mode=mode)
+        _sample(call, x, kind, ALIGN[mode], ROUNDING[nearest], size=sizes.pop(), mode=mode)
         return
     ratios = {(t[2] / s[2], t[3] / s[3]) for t, s in zip(targets, shapes, strict=True)}
     if len(ratios) != 1 or any(ratio != round(ratio) for ratio in next(iter(ratios))):
         raise call.error("sizes that depend on a free input size", "a fixed whole ratio")
     scales = (1.0, 1.0, *ratios.pop())
-    _sample(call, x, kind, _ALIGN[mode], _ROUNDING[nearest], scales=scales, mode=mode)
+    _sample(call, x, kind, ALIGN[mode], ROUNDING[nearest], scales=scales, mode=mode)
 
 
 def _sample(

@@ -13,7 +13,7 @@ from zqcnn_xp.ops.flatten import Flatten
 from zqcnn_xp.ops.reshape import Reshape
 from zqcnn_xp.ops.transpose import Transpose
 
-__all__ = ["LOWERINGS"]
+__all__ = ["LOWERINGS", "reshape_to", "squeeze", "unsqueeze"]
 
 
 def transpose(call: Call) -> None:
@@ -34,8 +34,11 @@ def flatten(call: Call) -> None:
 
 def reshape(call: Call) -> None:
     """Lower Reshape to sizes that are constant, or that follow from the input's."""
-    x = call.value(0)
-    zero = bool(call.attribute("allowzero", "int", 0))
+    reshape_to(call, call.value(0), zero=bool(call.attribute("allowzero", "int", 0)))
+
+
+def reshape_to(call: Call, x: Value, zero: bool) -> None:
+    """Give ``x`` the sizes of input 1, where 0 copies a size unless ``zero``."""
     targets = tuple(
         _target(call, shape, dims, zero)
         for shape, dims in zip(x.shapes, call.integers(1), strict=True)
