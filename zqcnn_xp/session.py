@@ -45,6 +45,7 @@ def load(
     limits: Limits | None = None,
     precision: str = "float32",
     calibration: Any = None,
+    **options: Any,
 ) -> Session:
     r"""Read a model file and make it ready to run.
 
@@ -55,7 +56,8 @@ def load(
         that has a card (``zqcnn-xp models list``), with ``/`` and the network's name where it has
         several. Named files are fetched if they are not here.
     weights
-        The weight file of formats that have one (``.nchwbin``, ``.weights``), likewise.
+        The weight file of formats that have one (``.nchwbin``, ``.weights``,
+        ``.caffemodel``, ``.params``, ``.bin``), likewise; None looks beside the model.
     backend, device, strict
         As in `get_backend`.
     fold
@@ -68,6 +70,9 @@ def load(
         Bounds on what a file may ask for.
     precision, calibration
         As in `Session`.
+    **options
+        Those of the reader alone: ``input_size=(height, width)`` where a file names none,
+        ``bn_eps`` for Darknet.
 
     Raises
     ------
@@ -88,7 +93,8 @@ def load(
     from zqcnn_xp.formats import read_graph
 
     made = get_backend(backend, device=device, strict=strict)
-    graph = read_graph(model, weights, format=format, limits=limits, fold=fold, compat=compat)
+    common = {"format": format, "limits": limits, "fold": fold, "compat": compat}
+    graph = read_graph(model, weights, **common, **options)
     return Session(graph, made, fold=fold, precision=precision, calibration=calibration)
 
 
