@@ -93,8 +93,8 @@ def load(
     from zqcnn_xp.formats import read_graph
 
     made = get_backend(backend, device=device, strict=strict)
-    common = {"format": format, "limits": limits, "fold": fold, "compat": compat}
-    graph = read_graph(model, weights, **common, **options)
+    common: dict[str, Any] = {"limits": limits, "fold": fold, "compat": compat}
+    graph = read_graph(model, weights, format=format, **common, **options)
     return Session(graph, made, fold=fold, precision=precision, calibration=calibration)
 
 
