@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import UnknownKeyWarning
-from zqcnn_xp.formats.caffe.lower import _RULES
+from zqcnn_xp.formats.caffe.lower import RULES
 
 
 def test_layers_in_place(cf):
@@ -60,9 +60,9 @@ def test_unknown_types(cf):
         cf.fails(f"type '{kind}'", cf.layer(kind))
 
 
-@pytest.mark.parametrize("kind", sorted(_RULES))
+@pytest.mark.parametrize("kind", sorted(RULES))
 def test_counts_of_blobs(cf, kind):
-    rule = _RULES[kind]
+    rule = RULES[kind]
     cf.fails("bottoms", cf.layer(kind, bottom=""))
     if rule.most is not None:
         cf.fails("bottoms", cf.layer(kind, bottom=" ".join("x" * (rule.most + 1))))

@@ -26,7 +26,7 @@ from zqcnn_xp.formats.place import explain
 from zqcnn_xp.graph import Graph, GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["lower"]
+__all__ = ["RULES", "lower"]
 
 _CONVOLUTIONS = ("Convolution", "ConvolutionDepthwise", "Deconvolution", "DepthwiseConvolution")
 
@@ -41,7 +41,7 @@ class Rule:
     tops: int | None = 1
 
 
-_RULES: dict[str, Rule] = {
+RULES: dict[str, Rule] = {
     "AbsVal": Rule(math.absolute),
     "Axpy": Rule(math.axpy, 3, 3),
     "BNLL": Rule(pointwise.softplus),
@@ -156,9 +156,9 @@ def _lower_layer(layer: Layer, assembly: Assembly, blobs: Blobs, values: Values)
 
 
 def _rule(layer: Layer, inputs: tuple[str, ...]) -> Rule:
-    rule = _RULES.get(layer.kind)
+    rule = RULES.get(layer.kind)
     if rule is None:
-        near = get_close_matches(layer.kind, _RULES, n=1)
+        near = get_close_matches(layer.kind, RULES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise layer.error(f"type {layer.kind!r} of layer {layer.name!r}", f"a known type{hint}")
     if len(inputs) < rule.fewest or (rule.most is not None and len(inputs) > rule.most):

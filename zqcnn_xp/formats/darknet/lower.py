@@ -17,14 +17,14 @@ from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.place import explain
 from zqcnn_xp.graph import Graph, GraphInput, Node
 
-__all__ = ["INPUT", "link", "lower"]
+__all__ = ["INPUT", "RULES", "link", "lower"]
 
 INPUT = "data"
 """Name of the input; a .cfg file has none."""
 
 _LARGEST = 1 << 16
 
-_RULES: dict[str, Callable[[Network, Section], str]] = {
+RULES: dict[str, Callable[[Network, Section], str]] = {
     "convolutional": window.convolutional,
     "connected": window.connected,
     "maxpool": window.maxpool,
@@ -74,7 +74,7 @@ def lower(
             net.close(section, None)
             continue
         try:
-            value = _RULES[section.kind](net, section)
+            value = RULES[section.kind](net, section)
         except (ShapeError, InputError) as error:
             raise explain(section, error) from error
         net.close(section, value)
