@@ -83,6 +83,8 @@ def test_repeats(models):
         ("Expand", {"s": np.int64([2, 2, 4, 5, 5])}, {}, "as many axes"),
         ("ConvTranspose", {"w": np.ones((4, 2, 3, 3), np.float32)}, {"group": 3}, "'group' = 3"),
         ("ConvTranspose", {"w": np.ones((4, 2, 1, 1), np.float32)},
+         {"output_shape": [7]}, "output_shape"),
+        ("ConvTranspose", {"w": np.ones((4, 2, 1, 1), np.float32)},
          {"strides": [2, 2], "auto_pad": "SAME_UPPER"}, "wanted output size"),
     ],
 )  # fmt: skip
