@@ -1,6 +1,7 @@
 import pytest
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.formats import list_formats
 from zqcnn_xp.formats.options import beside, check_options, check_size
 
 
@@ -10,6 +11,24 @@ def test_options():
         check_options("zqcnn", {}, ())
     with pytest.raises(InputError, match="did you mean 'limits'"):
         check_options(None, {"limit": 1}, ("limits",))
+
+
+def test_rules():
+    check_options(None, {}, (), rules=("zqcnn",))
+    check_options("zqcnn", {}, (), rules=("zqcnn",))
+    with pytest.raises(InputError, match=r"compat='caffe', expected None or 'zqcnn'$"):
+        check_options("caffe", {}, (), rules=("zqcnn",))
+
+
+@pytest.mark.parametrize("reader", list_formats().values(), ids=lambda reader: reader.name)
+def test_every_reader_refuses_what_it_does_not_know(reader):
+    with pytest.raises(InputError, match="compat='caffe', expected None"):
+        reader.read(b"", None, compat="caffe")
+    if reader.name != "zqcnn":
+        with pytest.raises(InputError, match="compat='zqcnn', expected None: only ZQCNN's"):
+            reader.read(b"", None, compat="zqcnn")
+    with pytest.raises(InputError, match=r"option 'limit', .* did you mean 'limits'"):
+        reader.read(b"", None, fold=False, limit=1)
 
 
 def test_sizes():

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import ShapeError
-from zqcnn_xp.ops.window import extent, output_size, pad_spatial, resolve_pads
+from zqcnn_xp.ops.window import (
+    check_groups,
+    extent,
+    kernel_weights,
+    output_size,
+    pad_spatial,
+    resolve_pads,
+)
 
 CELLS = st.integers(1, 20)
 
@@ -50,3 +57,15 @@ def test_a_border_is_where_it_was_asked_for() -> None:
     wish = np.pad(x, ((0, 0), (1, 0), (2, 1), (0, 0)), constant_values=-7)
     np.testing.assert_array_equal(y, wish)
     assert pad_spatial(np, x, (0, 0, 0, 0)) is x
+
+
+def test_channels_that_groups_do_not_divide() -> None:
+    check_groups("Op", 6, 9, 3)
+    for channels, out in ((7, 9), (6, 8)):
+        with pytest.raises(ShapeError, match=rf"Op: found {channels} input and {out} output"):
+            check_groups("Op", channels, out, 3)
+
+
+def test_weights_of_a_kernel() -> None:
+    assert kernel_weights((1, 2), 3, 4, bias=False) == {"weight": (1, 2, 3, 4)}
+    assert kernel_weights((1, 2), 3, 4, bias=True)["bias"] == (4,)

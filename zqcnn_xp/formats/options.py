@@ -14,8 +14,24 @@ from zqcnn_xp.formats.source import ModelSource
 __all__ = ["beside", "check_options", "check_size"]
 
 
-def check_options(compat: str | None, unknown: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse an unknown option, and ``compat`` for a format that is not ZQCNN's.
+def check_options(
+    compat: str | None,
+    unknown: Mapping[str, Any],
+    known: tuple[str, ...],
+    rules: tuple[str, ...] = (),
+) -> None:
+    """Refuse an unknown option, and a rule that the format does not have.
+
+    Parameters
+    ----------
+    compat
+        As given to the reader.
+    unknown
+        Options by name that the reader does not take.
+    known
+        Names of those it takes.
+    rules
+        What ``compat`` may be beside None; only ZQCNN's files have any.
 
     Raises
     ------
@@ -26,9 +42,10 @@ def check_options(compat: str | None, unknown: Mapping[str, Any], known: tuple[s
     --------
     >>> check_options(None, {}, ("limits",))
     """
-    if compat is not None:
-        msg = f"found compat={compat!r}, expected None: only ZQCNN's files have another rule"
-        raise InputError(msg)
+    if compat is not None and compat not in rules:
+        choice = " or ".join(("None", *map(repr, rules)))
+        why = "" if rules else ": only ZQCNN's files have another rule"
+        raise InputError(f"found compat={compat!r}, expected {choice}{why}")
     if unknown:
         option = next(iter(unknown))
         near = get_close_matches(option, known, n=1)

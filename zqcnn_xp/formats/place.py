@@ -6,7 +6,7 @@ from typing import Protocol
 
 from zqcnn_xp.errors import FormatError, GraphError, InputError, ShapeError
 
-__all__ = ["Place", "explain"]
+__all__ = ["Numbered", "Place", "explain"]
 
 
 class Place(Protocol):
@@ -35,6 +35,26 @@ class Place(Protocol):
     def error(self, found: str, expected: str) -> FormatError:
         """Make (not raise) an error that names the place."""
         ...
+
+
+class Numbered:
+    """The place of one of a layer's several results: nodes need names of their own.
+
+    Parameters
+    ----------
+    place
+        The layer's.
+    name
+        The result's.
+    """
+
+    def __init__(self, place: Place, name: str) -> None:
+        self.file, self.line, self.kind, self.name = place.file, place.line, place.kind, name
+        self._place = place
+
+    def error(self, found: str, expected: str) -> FormatError:
+        """Make (not raise) an error that names the layer's place."""
+        return self._place.error(found, expected)
 
 
 def explain(record: Place, error: ShapeError | InputError | GraphError) -> FormatError:

@@ -55,9 +55,7 @@ class FileWeights:
         Where the first array starts: the size of a header.
     """
 
-    def __init__(
-        self, source: Source, cut: float | None, limits: Limits, offset: int = 0
-    ) -> None:
+    def __init__(self, source: Source, cut: float | None, limits: Limits, offset: int = 0) -> None:
         self.source = source
         self.cut = _DENORMAL if cut is None else cut
         self.limits = limits

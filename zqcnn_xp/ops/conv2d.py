@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zqcnn_xp.errors import InputError, ShapeError
+from zqcnn_xp.errors import InputError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
 from zqcnn_xp.ops.window import (
     Pads,
+    check_groups,
     check_window,
     extent,
+    kernel_weights,
     output_size,
     pad_spatial,
     resolve_pads,
@@ -78,11 +80,8 @@ class Conv2D(Op):
     def weights(self, *shapes: Shape) -> dict[str, Shape]:
         """Return ``weight`` (kH, kW, C / groups, O), ``bias`` (O,) and the activation's."""
         (shape,) = shapes
-        found: dict[str, Shape] = {
-            "weight": (*self.kernel, shape[1] // self.groups, self.out_channels)
-        }
-        if self.bias:
-            found["bias"] = (self.out_channels,)
+        group = shape[1] // self.groups
+        found = kernel_weights(self.kernel, group, self.out_channels, self.bias)
         if self.activation is not None:
             found.update(self.activation.weights(*self.infer(shape)))
         return found
@@ -92,12 +91,7 @@ class Conv2D(Op):
         (shape,) = shapes
         check_rank("Conv2D", shape)
         n, c, h, w = shape
-        if c % self.groups or self.out_channels % self.groups:
-            msg = (
-                f"Conv2D: found {c} input and {self.out_channels} output channels, "
-                f"expected multiples of the {self.groups} groups"
-            )
-            raise ShapeError(msg)
+        check_groups("Conv2D", c, self.out_channels, self.groups)
         top, bottom, left, right = self.padding(h, w)
         (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.stride, self.dilation
         return (

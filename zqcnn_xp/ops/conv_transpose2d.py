@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights, check_rank
 from zqcnn_xp.ops.conv2d import Conv2D
-from zqcnn_xp.ops.window import check_window, extent, pad_spatial
+from zqcnn_xp.ops.window import check_groups, check_window, extent, kernel_weights, pad_spatial
 
 __all__ = ["ConvTranspose2D"]
 
@@ -90,11 +90,8 @@ class ConvTranspose2D(Op):
     def weights(self, *shapes: Shape) -> dict[str, Shape]:
         """Return ``weight`` (kH, kW, C / groups, O), ``bias`` (O,) and the activation's."""
         (shape,) = shapes
-        found: dict[str, Shape] = {
-            "weight": (*self.kernel, shape[1] // self.groups, self.out_channels)
-        }
-        if self.bias:
-            found["bias"] = (self.out_channels,)
+        group = shape[1] // self.groups
+        found = kernel_weights(self.kernel, group, self.out_channels, self.bias)
         if self.activation is not None:
             found.update(self.activation.weights(*self.infer(shape)))
         return found
@@ -104,12 +101,7 @@ class ConvTranspose2D(Op):
         (shape,) = shapes
         check_rank("ConvTranspose2D", shape)
         n, c, h, w = shape
-        if c % self.groups or self.out_channels % self.groups:
-            msg = (
-                f"ConvTranspose2D: found {c} input and {self.out_channels} output channels, "
-                f"expected multiples of the {self.groups} groups"
-            )
-            raise ShapeError(msg)
+        check_groups("ConvTranspose2D", c, self.out_channels, self.groups)
         if h < 1 or w < 1:
             msg = f"ConvTranspose2D: found an empty map {shape}, expected cells"
             raise ShapeError(msg)

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from zqcnn_xp.errors import InputError, ShapeError
-from zqcnn_xp.ops.base import Array
+from zqcnn_xp.ops.base import Array, Shape
 
 __all__ = [
     "Pads",
+    "check_groups",
     "check_window",
     "extent",
+    "kernel_weights",
     "output_size",
     "pad_spatial",
     "resolve_pads",
@@ -44,6 +46,36 @@ def check_window(
             "expected pairs of 1 or more, and four pads of 0 or more or 'same_upper'"
         )
         raise InputError(msg)
+
+
+def check_groups(op: str, channels: int, out_channels: int, groups: int) -> None:
+    """Refuse channels that the groups do not divide.
+
+    Raises
+    ------
+    ShapeError
+        If the input's or the output's are no multiple of ``groups``.
+    """
+    if channels % groups or out_channels % groups:
+        msg = (
+            f"{op}: found {channels} input and {out_channels} output channels, "
+            f"expected multiples of the {groups} groups"
+        )
+        raise ShapeError(msg)
+
+
+def kernel_weights(
+    kernel: tuple[int, int], channels: int, out_channels: int, bias: bool
+) -> dict[str, Shape]:
+    """Return ``weight`` (kH, kW, channels of a group, O) and, if there is one, ``bias`` (O,).
+
+    Examples
+    --------
+    >>> kernel_weights((3, 3), 8, 16, bias=True)
+    {'weight': (3, 3, 8, 16), 'bias': (16,)}
+    """
+    found: dict[str, Shape] = {"weight": (*kernel, channels, out_channels)}
+    return found | {"bias": (out_channels,)} if bias else found
 
 
 def extent(kernel: int, dilation: int) -> int:
@@ -84,8 +116,15 @@ def resolve_pads(
 
 
 def output_size(
-    op: str, cells: int, before: int, after: int, span: int, stride: int, *,
-    ceil: bool = False, clip_last: bool = False,
+    op: str,
+    cells: int,
+    before: int,
+    after: int,
+    span: int,
+    stride: int,
+    *,
+    ceil: bool = False,
+    clip_last: bool = False,
 ) -> int:
     """Return the number of windows along one axis.
 

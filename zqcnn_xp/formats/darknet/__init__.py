@@ -35,7 +35,6 @@ The input is RGB of 0 to 1, shape (N, C, H, W).
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -44,6 +43,7 @@ from zqcnn_xp.formats.darknet.lower import link, lower
 from zqcnn_xp.formats.darknet.parse import parse
 from zqcnn_xp.formats.darknet.weights import load_weights
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.options import check_options
 from zqcnn_xp.formats.source import ModelSource, read_source
 from zqcnn_xp.graph import Graph
 
@@ -131,15 +131,7 @@ class DarknetReader:
         >>> graph.outputs, graph.shapes({"data": (2, 3, 10, 12)})["maxpool_0"]
         (('maxpool_0',), (2, 3, 5, 6))
         """
-        if compat is not None:
-            msg = f"found compat={compat!r}, expected None: Darknet has one set of rules"
-            raise InputError(msg)
-        if unknown:
-            option = next(iter(unknown))
-            near = get_close_matches(option, _OPTIONS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            msg = f"found option {option!r}, expected one of {', '.join(_OPTIONS)}{hint}"
-            raise InputError(msg)
+        check_options(compat, unknown, _OPTIONS)
         if not isinstance(bn_eps, (int, float)) or not 0 <= bn_eps < 1:
             msg = f"found bn_eps={bn_eps!r}, expected a number from 0 to below 1, such as 1e-5"
             raise InputError(msg)

@@ -63,9 +63,7 @@ def lower(
         Naming the line.
     """
     source = sections[0]
-    sizes = [
-        source.integer(key, low=1, high=_LARGEST) for key in ("channels", "height", "width")
-    ]
+    sizes = [source.integer(key, low=1, high=_LARGEST) for key in ("channels", "height", "width")]
     net = Network((INPUT, (1, *sizes)), bn_eps, limits)
     heads: list[dict[str, Any]] = []
     for section in sections[1:]:

@@ -136,7 +136,12 @@ class Network:
         return name
 
     def weight(
-        self, name: str, shape: Shape, *, back: int = 0, order: tuple[int, ...] | None = None,
+        self,
+        name: str,
+        shape: Shape,
+        *,
+        back: int = 0,
+        order: tuple[int, ...] | None = None,
         turned: bool = False,
     ) -> None:
         """Say that the file's next array is one of the last step's (``back`` steps before it)."""

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.errors import FormatError
 from zqcnn_xp.formats.assembly import Assembly
 from zqcnn_xp.formats.mxnet.params import Params
 from zqcnn_xp.formats.mxnet.record import Record
-from zqcnn_xp.ops.base import Op, Shape
+from zqcnn_xp.formats.operands import Operands
+from zqcnn_xp.formats.place import Numbered, Place
+from zqcnn_xp.ops.base import Op
 
 __all__ = ["Call", "Lowering", "Operand", "Tensor"]
 
@@ -21,7 +22,7 @@ Operand: TypeAlias = "str | Tensor | None"
 """Name of a value, an array of the .params file, or None: a variable without an array."""
 
 
-class Call:
+class Call(Operands):
     """What a lowering function works on.
 
     Parameters
@@ -38,6 +39,9 @@ class Call:
         Names of the arrays that were read; this call adds its own.
     """
 
+    record: Record
+    operands: list[Operand]
+
     def __init__(
         self,
         record: Record,
@@ -46,35 +50,10 @@ class Call:
         params: Params,
         used: set[str],
     ) -> None:
-        self.record = record
-        self.assembly = assembly
-        self.operands = operands
+        super().__init__(record, assembly, operands)
         self.params = params
         self.used = used
         self.results: dict[int, str] = {}
-
-    def error(self, found: str, expected: str) -> FormatError:
-        """Make (not raise) an error that names the node."""
-        return self.record.error(found, expected)
-
-    def value(self, place: int = 0) -> str:
-        """Return the name of an input that is a value."""
-        operand = self.operands[place] if place < len(self.operands) else None
-        if not isinstance(operand, str):
-            found = "none" if operand is None else "an array"
-            raise self.error(f"{found} as input {place}", "a computed value")
-        return operand
-
-    def shape(self, place: int = 0) -> Shape:
-        """Return the logical shape of an input at the sizes at hand."""
-        return self.assembly.shapes[self.value(place)]
-
-    def map_shape(self) -> Shape:
-        """Return the shape of the first input, refused unless it is (N, C, H, W)."""
-        shape = self.shape()
-        if len(shape) != 4:
-            raise self.error(f"an input of shape {shape}", "four dimensions: N, C, H, W")
-        return shape
 
     def tensor(self, place: int, role: str, shape: tuple[int, ...] | None = None) -> Tensor:
         """Return an input that is an array of the .params file.
@@ -127,22 +106,13 @@ class Call:
             The operator has several, which are then numbered.
         """
         output = f"{self.record.name}_output{result if many else ''}"
-        place: Any = self.record
+        place: Place = self.record
         if many and not part:
-            place = _Numbered(self.record, result)
+            place = Numbered(self.record, f"{self.record.name}{result}")
         name = self.assembly.add(place, op, inputs or (self.value(),), output, weights, part)
         if not part:
             self.results[result] = name
         return name
-
-
-class _Numbered:
-    """The place of one of several results: nodes need names of their own."""
-
-    def __init__(self, record: Record, result: int) -> None:
-        self.file, self.line, self.kind = record.file, record.line, record.kind
-        self.name = f"{record.name}{result}"
-        self.error = record.error
 
 
 Lowering: TypeAlias = Callable[[Call], None]

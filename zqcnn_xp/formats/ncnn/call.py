@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.errors import FormatError
 from zqcnn_xp.formats.assembly import Assembly
 from zqcnn_xp.formats.ncnn.record import Record
 from zqcnn_xp.formats.ncnn.storage import BinWeights
+from zqcnn_xp.formats.operands import Operands
+from zqcnn_xp.formats.place import Numbered, Place
 from zqcnn_xp.ops.activation import Activation
-from zqcnn_xp.ops.base import Op, Shape
+from zqcnn_xp.ops.base import Op
 
 __all__ = ["Call", "Lowering", "Operand", "Tensor", "fused"]
 
@@ -21,7 +22,7 @@ Tensor: TypeAlias = NDArray[np.float32]
 Operand: TypeAlias = "str | Tensor"
 
 
-class Call:
+class Call(Operands):
     """What a lowering function works on.
 
     ncnn's blobs have no batch: its axis 0 is the logical axis 1, and a blob of one, two or three
@@ -39,37 +40,15 @@ class Call:
         Where arrays come from.
     """
 
+    record: Record
+    operands: list[Operand]
+
     def __init__(
         self, record: Record, assembly: Assembly, operands: list[Operand], weights: BinWeights
     ) -> None:
-        self.record = record
-        self.assembly = assembly
-        self.operands = operands
+        super().__init__(record, assembly, operands)
         self.weights = weights
         self.results: dict[str, Operand] = {}
-
-    def error(self, found: str, expected: str) -> FormatError:
-        """Make (not raise) an error that names the line."""
-        return self.record.error(found, expected)
-
-    def value(self, place: int = 0) -> str:
-        """Return the name of an input that is a value."""
-        operand = self.operands[place] if place < len(self.operands) else None
-        if not isinstance(operand, str):
-            found = "no bottom" if operand is None else "an array"
-            raise self.error(f"{found} at place {place}", "a computed blob")
-        return operand
-
-    def shape(self, place: int = 0) -> Shape:
-        """Return the logical shape of an input at the sizes at hand."""
-        return self.assembly.shapes[self.value(place)]
-
-    def map_shape(self, place: int = 0) -> Shape:
-        """Return the shape of an input, refused unless it is (N, C, H, W)."""
-        shape = self.shape(place)
-        if len(shape) != 4:
-            raise self.error(f"an input of shape {shape}", "four dimensions: N, C, H, W")
-        return shape
 
     def axis(self, axis: int, rank: int | None = None) -> int:
         """Return the logical axis of one of ncnn's; negative ones count from the end."""
@@ -94,22 +73,13 @@ class Call:
         tops = self.record.tops
         if result >= len(tops):
             raise self.error(f"{len(tops)} tops", f"at least {result + 1}")
-        place: Any = self.record
+        place: Place = self.record
         if result and not part:
-            place = _Numbered(self.record, result)
+            place = Numbered(self.record, f"{self.record.name}:{result}")
         made = self.assembly.add(place, op, inputs or (self.value(),), tops[result], weights, part)
         if not part:
             self.results[tops[result]] = made
         return made
-
-
-class _Numbered:
-    """The place of one of several tops: nodes need names of their own."""
-
-    def __init__(self, record: Record, result: int) -> None:
-        self.file, self.line, self.kind = record.file, record.line, record.kind
-        self.name = f"{record.name}:{result}"
-        self.error = record.error
 
 
 Lowering: TypeAlias = Callable[[Call], None]

@@ -10,6 +10,7 @@ import numpy as np
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.options import check_options
 from zqcnn_xp.formats.source import ModelSource, read_source
 from zqcnn_xp.graph import Graph
 
@@ -37,9 +38,11 @@ class OnnxReader:
         model: ModelSource,
         weights: ModelSource | None = None,
         *,
+        fold: bool = True,
+        compat: str | None = None,
         limits: Limits | None = None,
         input_size: tuple[int | None, int | None] | None = None,
-        **options: Any,
+        **unknown: Any,
     ) -> Graph:
         """Read a model.
 
@@ -49,14 +52,15 @@ class OnnxReader:
             Path, binary file object or bytes. External data needs a path.
         weights
             None: an ONNX file holds its weights.
+        fold
+            No effect here: folding is a session's.
+        compat
+            None: an ONNX file states every rule itself.
         limits
             Bounds on what the file may ask for.
         input_size
             (height, width) to take where the file leaves those of an image free, None for
             free: for networks that state no size but admit only one.
-        options
-            Those of other formats (``compat``, ``strict``) have no effect: an ONNX file states
-            every rule itself.
 
         Returns
         -------
@@ -68,7 +72,8 @@ class OnnxReader:
         FormatError
             Naming the file, the node and its op type, or the tensor.
         InputError
-            If ``weights`` are given, or ``input_size`` is no pair of sizes.
+            If ``weights``, ``compat`` or an unknown option is given, or ``input_size`` is no
+            pair of sizes.
         """
         # Late, so that listing formats costs nothing.
         from zqcnn_xp.formats.onnx.external import ExternalData
@@ -78,6 +83,7 @@ class OnnxReader:
         if weights is not None:
             msg = "found weights beside an ONNX model, expected none: the model holds its own"
             raise InputError(msg)
+        check_options(compat, unknown, ("fold", "compat", "limits", "input_size"))
         limits = limits or Limits()
         source = read_source(model, limits)
         is_path = isinstance(model, (str, os.PathLike))

@@ -8,12 +8,11 @@ become values (`link`).
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Any
 
-from zqcnn_xp.errors import InputError
 from zqcnn_xp.formats.limits import Limits
+from zqcnn_xp.formats.options import check_options
 from zqcnn_xp.formats.source import ModelSource, read_source
 from zqcnn_xp.formats.zqcnn.check import check_merged
 from zqcnn_xp.formats.zqcnn.link import link
@@ -109,15 +108,7 @@ class ZqcnnReader:
         >>> graph.shapes({"x": (2, 3, 10, 12)})["y"]
         (2, 8, 8, 10)
         """
-        if compat not in (None, "zqcnn"):
-            msg = f"found compat={compat!r}, expected None or 'zqcnn'"
-            raise InputError(msg)
-        if unknown:
-            option = next(iter(unknown))
-            near = get_close_matches(option, ("fold", "compat", "limits"), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            msg = f"found option {option!r}, expected fold, compat or limits{hint}"
-            raise InputError(msg)
+        check_options(compat, unknown, ("fold", "compat", "limits"), rules=("zqcnn",))
         bounds = limits or Limits()
         text = read_source(model, bounds)
         records = parse(text.name, text.data, bounds)

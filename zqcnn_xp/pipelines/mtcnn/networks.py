@@ -129,7 +129,7 @@ class Networks:
         backend
             Where to run them; a given `Session` keeps its own.
         compat
-            Passed to the reader.
+            Passed to the reader of ZQCNN's files; others state every rule themselves.
         cell
             Side of the P network's window and its stride.
 
@@ -179,7 +179,7 @@ def _session(source: Source, backend: Backend, compat: str | None) -> Session:
     if isinstance(source, str | os.PathLike | bytes):
         # Bytes alone can only be ONNX; saying so spares the other readers' import.
         kind = "onnx" if isinstance(source, bytes) else None
-        return load(source, backend=backend, compat=compat, format=kind)
+        return _load(source, None, backend, compat, kind)
     try:
         model, weights = source
     except (TypeError, ValueError):
@@ -187,7 +187,22 @@ def _session(source: Source, backend: Backend, compat: str | None) -> Session:
             f"found a network given as {type(source).__name__}, expected (model, weights), "
             "the path of an ONNX file, or a Session"
         ) from None
-    return load(model, weights, backend=backend, fold=True, compat=compat)
+    return _load(model, weights, backend, compat)
+
+
+def _load(
+    model: Any, weights: Any, backend: Backend, compat: str | None, format: str | None = None
+) -> Session:
+    if compat is not None:
+        # Networks of other formats have no other rule, and their readers refuse one.
+        from zqcnn_xp.formats import find_reader
+        from zqcnn_xp.formats.named import find_named
+
+        model, weights, format, _ = find_named(model, weights, format, {})
+        reader, model = find_reader(model, format)
+        format = reader.name
+        compat = compat if format == "zqcnn" else None
+    return load(model, weights, backend=backend, compat=compat, format=format)
 
 
 def _network(stage: str, session: Session, side: int | None) -> Network:
