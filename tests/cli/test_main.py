@@ -136,10 +136,19 @@ def test_a_reader_that_leaves_early_is_no_error(cli, net):
     assert done.stderr == ""
 
 
+# A shell's background jobs ignore this signal, and what they start inherits that.
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from zqcnn_xp.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_an_interrupt_is_130_without_a_traceback(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "zqcnn_xp", "detect", "missing.png", "-", "--backend", "numpy"],
+        [sys.executable, "-c", LISTENING, "detect", "missing.png", "-", "--backend", "numpy"],
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

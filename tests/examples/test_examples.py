@@ -63,6 +63,6 @@ def test_documentation(path):
     """Python blocks compile; those that need no files of a reader's own also run."""
     for block in FENCE.findall(path.read_text(encoding="utf-8")):
         code = compile(block, str(path), "exec")
-        needs_files = re.search(r"photo\.jpg|image_bgr|\.zqparams|\+SKIP|\(x[,)]", block)
+        needs_files = re.search(r"photo\.jpg|\.pth|\.safetensors|image_bgr|\.zqparams|\+SKIP|\(x[,)]", block)
         if not needs_files:
             exec(code, {})  # noqa: S102 - our own documentation

