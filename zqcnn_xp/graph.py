@@ -103,8 +103,8 @@ class Graph:
         For messages and tables.
     meta
         What the file says beyond the computation, for those who interpret the outputs; passes
-        carry it along unchanged. Darknet's ``"heads"`` are described in
-        `zqcnn_xp.formats.darknet`.
+        carry it along unchanged. The ``"heads"`` of detectors are described in
+        `zqcnn_xp.formats.heads`.
     """
 
     inputs: tuple[GraphInput, ...]

@@ -14,6 +14,7 @@ from zqcnn_xp.formats import mxnet
 from zqcnn_xp.formats.ncnn import reader
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.session import Session
+from zqcnn_xp.vision.nms import nms
 
 # Golden -> file, and what turns a resized image's bytes into the input.
 NETS = {
@@ -95,15 +96,51 @@ def test_real_images(shared_data, name):
 
 def test_heads_of_a_detector_are_its_outputs(shared_data):
     found = graph(shared_data, "yoloface-500k")
+    heads = found.meta["heads"]
     assert found.outputs == ("64_540", "72_599", "80_658")
-    (head,) = found.meta["heads"]
-    assert head["outputs"] == found.outputs
-    assert (head["classes"], head["boxes"], head["confidence_threshold"]) == (1, 3, 0.55)
-    assert head["anchors"][-2:] == (141, 149)
-    assert head["masks"] == (6, 7, 8, 3, 4, 5, 0, 1, 2)
-    assert head["strides"] == (16, 8, 4)
+    assert tuple(head["input"] for head in heads) == found.outputs
+    for head in heads:
+        assert (head["type"], head["classes"], head["num"]) == ("yolo", 1, 9)
+        assert (head["score"], head["score_threshold"]) == ("nested", 0.55)
+        assert head["anchors"][-1] == (141, 149)
+    assert [head["mask"] for head in heads] == [(6, 7, 8), (3, 4, 5), (0, 1, 2)]
+    assert [head["stride"] for head in heads] == [16, 8, 4]
     assert found.inputs[0].shape == (None, 3, None, None)
     assert found.inputs[0].nominal == (1, 3, 256, 320)
+
+
+def decoded(head, raw):
+    """Rows (label from 1, score, corners), relative to the image, as ncnn computes them."""
+    rows = []
+    _, _, height, width = raw.shape
+    y, x = np.mgrid[:height, :width]
+    maps = raw[0].astype(np.float64).reshape(len(head["mask"]), -1, height, width)
+    for anchor, cells in zip(head["mask"], maps, strict=True):
+        offset, size = 1 / (1 + np.exp(-cells[:2])), np.exp(cells[2:4])
+        w, h = size * np.reshape(head["anchors"][anchor], (2, 1, 1)) / head["stride"]
+        w, h = w / width, h / height
+        cx, cy = (offset[0] + x) / width, (offset[1] + y) / height
+        best = cells[5:].argmax(axis=0)
+        assert head["score"] == "nested"
+        score = 1 / (1 + np.exp(-cells[4]) * (1 + np.exp(-cells[5:].max(axis=0))))
+        box = np.stack([best + 1, score, cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], axis=-1)
+        rows += box[score >= head["score_threshold"]].tolist()
+    return rows
+
+
+@pytest.mark.parametrize("name", ["yoloface-500k", "yolo-fastest-1.1_body"])
+def test_heads_lead_to_the_boxes_of_ncnn(shared_data, name):
+    found = graph(shared_data, NETS[name][0])
+    ((x, _),) = runs(shared_data, name, ("real",))
+    with np.load(shared_data / "golden" / "peers" / "ncnn" / f"{name}.npz") as file:
+        want = file["real/out/output"]
+    raws = Session(found, "numpy")(x)
+    heads = found.meta["heads"]
+    rows = np.array([row for head in heads for row in decoded(head, raws[head["input"]])])
+    left = nms(rows[:, 2:], rows[:, 1], heads[0]["nms_threshold"])
+    assert len(left) == len(want) > 0
+    by_score = np.argsort(-want[:, 1])
+    np.testing.assert_allclose(rows[left], want[by_score], atol=2e-5)
 
 
 def test_sizes_that_no_file_names(shared_data):

@@ -15,7 +15,8 @@ def test_yolo(dk):
     first, second = graph.meta["heads"]
     assert first == {
         "type": "yolo", "name": "yolo_1", "index": 1, "input": "convolutional_0", "classes": 2,
-        "num": 3, "anchors": ((1, 2), (3, 4), (5, 6)), "mask": (2, 0), "scale_x_y": 1.05,
+        "num": 3, "score": "product", "score_threshold": None, "nms_threshold": None,
+        "anchors": ((1, 2), (3, 4), (5, 6)), "mask": (2, 0), "stride": 1, "scale_x_y": 1.05,
         "new_coords": False, "nms_kind": "greedynms", "beta_nms": 0.2,
     }  # fmt: skip
     assert (second["name"], second["mask"], second["scale_x_y"]) == ("yolo_4", (1,), 1.0)
@@ -27,6 +28,19 @@ def test_yolo_without_a_mask_takes_all_anchors(dk):
     assert head["mask"] == (0, 1, 2)
     (head,) = dk.read(CONV.format(25), "[yolo]").meta["heads"]
     assert (head["classes"], head["anchors"]) == (20, ((0.5, 0.5),))
+
+
+@pytest.mark.parametrize(
+    ("sections", "stride"),
+    [
+        (("[maxpool] size=2 stride=2",), 2),
+        (("[avgpool]",), None),
+        (("[maxpool] size=3 stride=3",), None),
+    ],
+)
+def test_the_stride_is_known_where_it_is_whole(dk, sections, stride):
+    (head,) = dk.read(*sections, CONV.format(21), YOLO).meta["heads"]
+    assert head["stride"] == stride
 
 
 def test_gaussian_yolo(dk):

@@ -7,27 +7,7 @@ A layer's value is named by its type and Darknet's number: ``"convolutional_0"``
 within a layer has names as ``"convolutional_0.conv"`` and ``"convolutional_0.bn"``.
 
 The outputs are the raw maps before the detection heads. What the heads say about them is in
-``Graph.meta["heads"]``, a tuple of dicts in file order:
-
-========================  =====================================================================
-``type``                  ``"yolo"``, ``"gaussian_yolo"``, ``"region"`` or ``"detection"``
-``name``, ``index``       of the head's own layer: ``"yolo_51"``, 51
-``input``                 the output that it interprets: ``"convolutional_50"``
-``classes``, ``num``      classes, and anchors in all (boxes a cell for ``detection``)
-``anchors``               (width, height) of every anchor: in pixels of the network's input, for
-                          ``region`` in cells
-``mask``                  yolo types: which anchors these are
-``scale_x_y``             yolo types: factor of the offset within a cell, 1.0 if not given
-``new_coords``            yolo types: whether the map is already activated (Scaled-YOLOv4)
-``nms_kind``              yolo types: ``"default"``, ``"greedynms"``, ``"diounms"`` ...; what
-                          ``greedynms`` compares, IoU or DIoU, depends on the fork of Darknet
-``beta_nms``              yolo types: 0.6 if not given
-``yolo_point``            gaussian_yolo: ``"center"``, ``"left_top"`` or ``"right_bottom"``
-``coords``                region, detection: numbers of a box
-``softmax``               region, detection: whether classes exclude each other
-``background``, ...       region: ``classfix`` and ``bias_match`` likewise, as in the file
-``side``, ``sqrt``        detection: cells of a side, and whether sizes are square roots
-========================  =====================================================================
+``Graph.meta["heads"]``, as `zqcnn_xp.formats.heads` describes it.
 
 The input is RGB of 0 to 1, shape (N, C, H, W).
 """
@@ -107,7 +87,7 @@ class DarknetReader:
         Graph
             One input ``data`` (N, C, H, W) of float32, RGB of 0 to 1. The outputs are the raw
             maps before the detection heads; ``meta["heads"]`` describes them
-            (`zqcnn_xp.formats.darknet`). Without a head, the last layer's result.
+            (`zqcnn_xp.formats.heads`). Without a head, the last layer's result.
 
         Raises
         ------

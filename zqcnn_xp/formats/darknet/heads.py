@@ -53,9 +53,7 @@ def _detection(
     }
 
 
-def _region(
-    section: Section, net: Network, shape: Shape, classes: int, num: int
-) -> dict[str, Any]:
+def _region(section: Section, net: Network, shape: Shape, classes: int, num: int) -> dict[str, Any]:
     coords = section.integer("coords", 4, low=4, high=_MOST)
     _check(section, shape[1], num * (coords + 1 + classes), "channels", "num, coords and classes")
     return {

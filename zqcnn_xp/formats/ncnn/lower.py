@@ -7,21 +7,20 @@ from difflib import get_close_matches
 from math import prod
 from pathlib import PurePath
 
-import numpy as np
-
 from zqcnn_xp.errors import FormatError, GraphError, InputError, ShapeError
 from zqcnn_xp.formats.assembly import Assembly
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.ncnn import lower_arithmetic, lower_pointwise, lower_shape, lower_ssd
 from zqcnn_xp.formats.ncnn import lower_window as window
 from zqcnn_xp.formats.ncnn.call import Call, Lowering, Operand
+from zqcnn_xp.formats.ncnn.heads import HEADS, heads_of
 from zqcnn_xp.formats.ncnn.record import Record
 from zqcnn_xp.formats.ncnn.storage import BinWeights
 from zqcnn_xp.formats.place import explain
 from zqcnn_xp.graph import Graph, GraphInput
 from zqcnn_xp.ops.base import Shape
 
-__all__ = ["HEADS", "LOWERINGS", "input_shapes", "lower"]
+__all__ = ["LOWERINGS", "input_shapes", "lower"]
 
 LOWERINGS: Mapping[str, Lowering] = {
     **lower_arithmetic.LOWERINGS,
@@ -32,7 +31,6 @@ LOWERINGS: Mapping[str, Lowering] = {
 }
 """Lowering function of each layer type; `Input`, copies and arrays are handled here."""
 
-HEADS = ("Yolov3DetectionOutput", "YoloDetectionOutput")
 """Decoders of boxes, which are left out: the maps that they read are the outputs."""
 
 _COPIES = ("Split", "Noop")
@@ -214,31 +212,8 @@ def _graph(
     file = records[0].file
     try:
         name = PurePath(file).stem
-        meta = {"heads": tuple(_head(record, found) for record in records if record.kind in HEADS)}
+        meta = {"heads": heads_of(records, found, assembly.shapes)}
         nodes = tuple(assembly.nodes)
         return Graph(sources, nodes, outputs, blobs, name, meta if meta["heads"] else {}).validate()
     except GraphError as error:
         raise FormatError(file, "", str(error), "a well-formed network") from error
-
-
-def _head(record: Record, found: Mapping[str, Operand]) -> dict[str, object]:
-    """Describe a decoder that is left out: its maps, in order, and what its keys say.
-
-    Masks are whole numbers written as the bits of floats; a mask of 0 is 0 in both.
-    """
-    words = np.asarray(record.integers(5), np.int64).astype(np.int32)
-    masks = words.view(np.float32)
-    if not np.all((masks % 1 == 0) & (masks >= 0)):
-        raise record.error(f"masks {record.arrays.get(5)}", "whole numbers as the bits of floats")
-    return {
-        "kind": record.kind,
-        "name": record.name,
-        "outputs": tuple(found[blob] for blob in record.bottoms if isinstance(found[blob], str)),
-        "classes": record.integer(0, 20),
-        "boxes": record.integer(1, 5),
-        "confidence_threshold": record.number(2, 0.01),
-        "nms_threshold": record.number(3, 0.45),
-        "anchors": record.numbers(4),
-        "masks": tuple(int(mask) for mask in masks),
-        "strides": record.numbers(6),
-    }

@@ -72,7 +72,8 @@ class NcnnReader:
         Graph
             Inputs in (N, C, H, W) order; a blob of one or two dimensions is (N, W) or
             (N, H, W). int8 weights are turned back into float32. The maps before a YOLO decoder
-            are outputs, the decoder is left out; ``meta["heads"]`` says what its keys hold.
+            are outputs, the decoder is left out; ``meta["heads"]`` says what its keys hold
+            (`zqcnn_xp.formats.heads`).
 
         Raises
         ------
