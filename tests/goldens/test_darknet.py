@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.backend import Backend
-from zqcnn_xp.formats import list_formats, read_graph
+from zqcnn_xp.formats import read_graph
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.upsample import Upsample
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.session import Session
+from zqcnn_xp.vision.nms import nms
 
 # Golden -> model file.
 NETS = {
@@ -160,6 +161,71 @@ def test_heads_lead_to_darknet_s_boxes(shared_data, name):
     np.testing.assert_allclose(found, want, atol=1e-4)
 
 
+def by_centres(corners, scores, threshold):
+    """Greedy suppression whose overlap is less the farther the centres are apart."""
+    left = []
+    for place in np.argsort(-scores):
+        x1, y1, x2, y2 = corners[place]
+        for other in corners[left]:
+            low, high = np.maximum((x1, y1), other[:2]), np.minimum((x2, y2), other[2:])
+            inner = np.prod(np.maximum(high - low, 0))
+            both = (x2 - x1) * (y2 - y1) + np.prod(other[2:] - other[:2]) - inner
+            span = np.maximum((x2, y2), other[2:]) - np.minimum((x1, y1), other[:2])
+            apart = (np.array((x1 + x2, y1 + y2)) - other[:2] - other[2:]) / 2
+            if inner / both - (apart @ apart / (span @ span)) ** 0.6 > threshold:
+                break
+        else:
+            left.append(place)
+    return left
+
+
+@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize("key", ["dets_nms_sort", "dets_nms_cfg", "opencv_dets"])
+def test_boxes_that_are_left(shared_data, name, key):
+    """Each class drops its own overlaps, in one fork by the distance of the centres too."""
+    graph = load(shared_data, name, 1e-6 if key == "opencv_dets" else 1e-5)
+    arrays = golden(shared_data, name)
+    raws = Session(graph, "numpy")(real_input(arrays))
+    rows = boxes(graph, arrays, raws, 0.3 if name.startswith("yoloface") else 0.25)
+    corners = np.concatenate([rows[:, 3:5] - rows[:, 5:] / 2, rows[:, 3:5] + rows[:, 5:] / 2], 1)
+    suppress = by_centres if (name, key) == ("yolo-fastest-1.0", "dets_nms_cfg") else nms
+    left = []
+    for kind in np.unique(rows[:, 0]):
+        (places,) = np.nonzero(rows[:, 0] == kind)
+        left += rows[places[suppress(corners[places], rows[places, 1], 0.45)]].tolist()
+    want = np.asarray(sorted(arrays[f"real/{key}"].tolist()))
+    found = np.asarray(sorted(left))
+    assert found.shape == want.shape
+    np.testing.assert_allclose(found, want, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_opencv_s_region_layer(shared_data, name):
+    """Rows of cells, then anchors: box, objectness, and classes times it from 0.2."""
+    graph, arrays = load(shared_data, name, 1e-6), golden(shared_data, name)
+    raws = Session(graph, "numpy")(arrays["input"])
+    height, width = arrays["input"].shape[2:]
+    for head in graph.meta["heads"]:
+        raw = split(head, raws[head["input"]]).astype(np.float64)
+        _, _, h, w = raw.shape
+        y, x = np.mgrid[:h, :w]
+        scale, offset = head["scale_x_y"], (head["scale_x_y"] - 1) / 2
+        found = sigmoid(raw)
+        found[:, 0] = (found[:, 0] * scale - offset + x) / w
+        found[:, 1] = (found[:, 1] * scale - offset + y) / h
+        sizes = np.array([head["anchors"][k] for k in head["mask"]])
+        found[:, 2] = np.exp(raw[:, 2]) * sizes[:, 0, None, None] / width
+        found[:, 3] = np.exp(raw[:, 3]) * sizes[:, 1, None, None] / height
+        found[:, 5:] *= found[:, 4:5]
+        rows = found.transpose(2, 3, 0, 1).reshape(-1, raw.shape[1])
+        want = arrays[f"opencv/{head['name']}"]
+        assert rows.shape == want.shape
+        np.testing.assert_allclose(rows[:, :5], want[:, :5], rtol=1e-4, atol=1e-4)
+        shown = want[:, 5:] > 0
+        np.testing.assert_allclose(rows[:, 5:][shown], want[:, 5:][shown], atol=1e-4)
+        assert np.all(rows[:, 5:][~shown] < 0.2001)
+
+
 @pytest.mark.parametrize("kind", ["down_32x24", "up_80x64", "same_53x37"])
 def test_darknet_s_resize_is_bilinear_between_the_ends(shared_data, kind):
     arrays = golden(shared_data, "_resize_letterbox")
@@ -179,18 +245,3 @@ def test_darknet_s_resize_is_bilinear_between_the_ends(shared_data, kind):
     top, left = (height - h) // 2, (width - w) // 2
     boxed[:, top : top + h, left : left + w] = resize(h, w)
     np.testing.assert_allclose(boxed, arrays[f"letterbox_{kind}"], atol=1e-5)
-
-
-def test_yoloface_from_ncnn_is_the_same(shared_data):
-    files = [shared_data / "ncnn" / f"yoloface-500k.{end}" for end in ("param", "bin")]
-    if "ncnn" not in list_formats():
-        pytest.skip("there is no reader of ncnn's files")
-    text = files[0].read_text().splitlines()
-    (last,) = [line.split() for line in text if line.startswith("Yolov3DetectionOutput")]
-    raws = last[4 : 4 + int(last[2])]
-    x = golden(shared_data, "yoloface-500k-v1")["input"]
-    theirs = Session(read_graph(*files), "numpy")(x, raws)
-    ours = Session(load(shared_data, "yoloface-500k-v1"), "numpy")(x)
-    assert len(ours) == len(theirs) == 3
-    for a, b in zip(ours.values(), theirs.values(), strict=True):
-        assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()

@@ -173,6 +173,15 @@ def test_the_training_batch_of_a_label_does_not_matter(shared_data):
         np.testing.assert_allclose(sample, arrays["softmax_pairs"][0], atol=1e-5)
 
 
+def test_pairs_of_a_real_face(shared_data):
+    arrays = golden(shared_data, "GA112")
+    image = arrays["real/input_u8_hwc"].astype(np.float32).transpose(2, 0, 1)[None]
+    found = Session(graph(shared_data, "GA112"), "numpy")((image - 127.5) / np.float32(128))
+    pairs = [value for name, value in found.items() if value.shape == (1, 2)]
+    assert len(pairs) == 72
+    np.testing.assert_allclose(np.stack(pairs, axis=1), arrays["real/softmax_pairs"], atol=1e-5)
+
+
 def test_parameters_are_the_published_ones(shared_data):
     symbol, arrays = recipe(shared_data)
     learned = sum(a.size for name, a in arrays.items() if "_moving_" not in name)

@@ -112,6 +112,41 @@ def test_golden(shared_data, name, backend):
         assert error <= TOLERANCE, f"{name}, {blob}: {error:.1e} of the largest value"
 
 
+def _normalised(name: str, image):
+    """Bytes of a resized image as its caller feeds them, (N, C, H, W)."""
+    x = image.astype(np.float32)
+    if name == "open-nsfw":
+        x = x - np.float32([104, 117, 123])
+    elif name.startswith("mtcnn"):
+        x = (x - np.float32(127.5)) * np.float32(0.0078125)
+    else:
+        x = (x - np.float32(127)) / np.float32(128)
+    return np.ascontiguousarray(x.transpose(2, 0, 1))[None]
+
+
+PHOTOS = [name for name in MODELS if name.startswith(("mtcnn", "open-nsfw", "ultraface"))]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_photo(shared_data, name):
+    with np.load(shared_data / "golden" / "peers" / "onnx" / f"{name}.npz") as file:
+        arrays = dict(file)
+    session = Session(_graph(_path(shared_data, name), None), "numpy", fold=False)
+    found = session(_normalised(name, arrays["real/input_u8_hwc"]))
+    wanted = {k.removeprefix("real/out/"): v for k, v in arrays.items() if "real/out/" in k}
+    assert set(wanted) == set(found)
+    for blob, want in wanted.items():
+        error = float(np.abs(found[blob] - want).max() / np.abs(want).max())
+        assert found[blob].shape == want.shape
+        assert error <= TOLERANCE, f"{blob}: {error:.1e} of the largest value"
+
+
+def test_every_photo_is_compared(shared_data):
+    folder = shared_data / "golden" / "peers" / "onnx"
+    keys = {path.stem: np.load(path).files for path in folder.glob("*.npz")}
+    assert {name for name in keys if "real/input_u8_hwc" in keys[name]} == set(PHOTOS)
+
+
 def test_every_golden_is_here(shared_data):
     folder = shared_data / "golden" / "peers" / "onnx"
     assert {path.stem for path in folder.glob("*.npz")} == set(MODELS)
