@@ -49,8 +49,10 @@ class Record:
         return FormatError(self.file, where, found, expected)
 
     def integer(self, key: int, default: int = 0, low: int = -_LIMIT) -> int:
-        """Return a whole number of at least ``low``."""
+        """Return a whole number of at least ``low``, refused if absent and the default is less."""
         if key not in self.values:
+            if default < low:
+                raise self.error(f"no {key}=", f"{key}= a whole number of at least {low}")
             return default
         return self._integer(key, self.values[key], low)
 
