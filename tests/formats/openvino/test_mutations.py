@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import random
-import time
-import tracemalloc
-import warnings
-
 import numpy as np
 import pytest
 
-from zqcnn_xp import FormatError
 from zqcnn_xp.formats.openvino import reader
 
 WINDOW = {
@@ -40,79 +34,40 @@ def network(net):
     return made
 
 
-def attempt(xml, weights):
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            reader.read(xml, weights)
-    except FormatError:
-        return False
-    return True
+@pytest.fixture(scope="module")
+def judge(damage):
+    return damage.Judge(reader.read, placed=False)
 
 
-def mutant(data, seed):
-    rng = random.Random(seed)
-    data = bytearray(data)
-    place = rng.randrange(len(data))
-    kind = seed % 6
-    if kind == 0:
-        data[place] ^= 1 << rng.randrange(8)
-    elif kind == 1:
-        data[place : place + rng.randrange(1, 30)] = b""
-    elif kind == 2:
-        data[place:place] = rng.randbytes(rng.randrange(1, 9))
-    elif kind == 3:
-        # Another number in the place of one.
-        digits = [k for k, byte in enumerate(data) if 48 <= byte < 58]
-        place = rng.choice(digits)
-        data[place : place + 1] = rng.choice(NUMBERS)
-    elif kind == 4:
-        lines = bytes(data).split(b"\n")
-        a, b = rng.randrange(len(lines)), rng.randrange(len(lines))
-        lines[a], lines[b] = lines[b], lines[a]
-        return b"\n".join(lines)
-    else:
-        lines = bytes(data).split(b"\n")
-        lines.insert(rng.randrange(len(lines)), rng.choice(lines))
-        return b"\n".join(lines)
-    return bytes(data)
-
-
-def test_mutants_give_errors_of_ours_or_graphs(net):
+@pytest.fixture(scope="module")
+def files(net):
     made = network(net)
-    xml = made.xml()
-    assert attempt(xml, made.bin)
-    counts = {True: 0, False: 0}
-    slowest = 0.0
-    for seed in range(2000):
-        data = mutant(xml, seed)
-        if seed == 1900:
-            tracemalloc.start()  # which slows everything down
-        begin = time.perf_counter()
-        counts[attempt(data, made.bin)] += 1
-        slowest = max(slowest, time.perf_counter() - begin)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert min(counts.values()) > 50
-    assert slowest < 2
-    assert peak < 256 << 20
+    return made.xml(), made.bin
 
 
-def test_truncation_anywhere(net):
-    made = network(net)
-    xml = made.xml()
-    for end in range(len(xml)):
-        assert not attempt(xml[:end], made.bin)
-    for end in range(len(made.bin)):
-        assert not attempt(xml, made.bin[:end])
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_every_number_in_turn(net, number):
-    made = network(net)
-    xml = made.xml()
-    places = [
-        k for k in range(1, len(xml)) if xml[k : k + 1].isdigit() and xml[k - 1 : k] in b'", '
+def test_mutants_give_errors_of_ours_or_graphs(files, judge, damage):
+    xml, weights = files
+    assert judge.traced(xml, weights)
+    makers = [
+        lambda rng: (damage.mutate(rng, xml), weights),
+        lambda rng: (damage.mutate_text(rng, xml, rb"(\d)", NUMBERS), weights),
     ]
-    for place in places:
-        attempt(xml[:place] + number + xml[place + 1 :], made.bin)
+    judge.trials(makers, seed=0, worked=(0.025, 0.975))
+
+
+def test_mutants_of_the_weights(files, judge, damage):
+    xml, weights = files
+    maker = lambda rng: (xml, damage.mutate(rng, weights))  # noqa: E731
+    judge.trials([maker], seed=1, count=200, worked=(0.025, 0.975))
+
+
+def test_truncation_anywhere(files, judge):
+    xml, weights = files
+    assert not any(judge.cuts(files, 0, range(len(xml))))
+    assert not any(judge.cuts(files, 1, range(len(weights))))
+
+
+def test_every_number_in_turn(files, judge, damage):
+    xml, weights = files
+    for damaged in damage.bombed(xml, rb'(?<=[", ])(\d)', NUMBERS, least=100):
+        judge(damaged, weights)
