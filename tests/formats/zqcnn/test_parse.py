@@ -125,6 +125,13 @@ def test_limits():
     two = HEAD + "Copy name=a\nCopy name=b"
     fails(two, r"line 3: found more than 2 layers.*Limits\.max_layers", Limits(max_layers=2))
     assert len(records(two, Limits(max_layers=3))) == 3
+
+
+def test_a_million_layers():
+    lines = b"".join(b"ReLU name=r%d bottom=data top=data\n" % k for k in range(1_000_000))
+    start = time.process_time()
+    fails(b"Input name=data C=3 H=8 W=8\n" + lines, "line 100001: found more than 100,000 layers")
+    assert time.process_time() - start < 2
     fails(two, r"bytes of text.*Limits\.max_text", Limits(max_text=10))
     long = HEAD + f"Copy name={'n' * 300}"
     fails(long, r"line 2: found a word of 305 characters.*Limits\.max_name")

@@ -12,14 +12,10 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import GraphError, InputError, ShapeError
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.ops import (
-    Activation,
-    Conv2D,
-    Dense,
     Elementwise,
     Identity,
     Reshape,
     Scale,
-    Softmax,
 )
 from zqcnn_xp.session import Session
 
@@ -33,34 +29,6 @@ def floats(*shape, rng=RNG):
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def conv(name, source, cin, cout, k=1, rng=RNG, **attributes):
-    weights = {"weight": floats(k, k, cin, cout, rng=rng), "bias": floats(cout, rng=rng)}
-    return Node(name, Conv2D(cout, (k, k), **attributes), (source,), (name,), weights)
-
-
-def small_net():
-    """data -> conv1 -> relu1 -> (fc -> prob, side)."""
-    return Graph(
-        (GraphInput("data", (None, 3, 8, 8), (1, 3, 8, 8)),),
-        (
-            conv("conv1", "data", 3, 4, 3),
-            Node("relu1", Activation("relu"), ("conv1",), ("relu1",)),
-            Node(
-                "fc",
-                Dense(5),
-                ("relu1",),
-                ("fc",),
-                {"weight": floats(6, 6, 4, 5), "bias": floats(5)},
-            ),
-            Node("prob", Softmax(axis=1), ("fc",), ("prob",)),
-            conv("side", "relu1", 4, 2),
-        ),
-        ("prob", "side"),
-        {"conv1": "relu1", "conv1@conv1": "conv1", "prob": "prob", "side": "side"},
-        "small",
-    )
-
-
 def two_inputs():
     return Graph(
         (GraphInput("a", (None, 2, None, None)), GraphInput("b", (None, 2, None, None))),
@@ -70,16 +38,6 @@ def two_inputs():
         ),
         ("sum",),
     )
-
-
-@pytest.fixture(scope="module")
-def net():
-    return small_net()
-
-
-@pytest.fixture(scope="module")
-def x():
-    return floats(2, 3, 8, 8)
 
 
 # Values and array types ----------------------------------------------------------------------
