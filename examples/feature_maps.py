@@ -1,6 +1,7 @@
 """Load a network, run it on every backend there is, and look at what its layers make.
 
-python examples/feature_maps.py photo.jpg [--backend jax] [--blob convolution_output3] [--out maps.png]
+python examples/feature_maps.py photo.jpg [--backend jax] [--blob convolution_output3]
+    [--out maps.png]
 """
 
 from __future__ import annotations

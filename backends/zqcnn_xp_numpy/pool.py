@@ -26,9 +26,13 @@ def pool_kernel(op: Pool2D, shape: Shape) -> Kernel | None:
     largest = op.kind == "max"
     border = -np.inf if largest and op.pad_value == "ignore" else 0.0
     fold: Any = np.maximum if largest else np.add
-    if any(size + a + b - (count - 1) * stride <= 0 for size, a, b, count, stride in (
-        (h, pads[0], pads[1], ho, sy), (width, pads[2], pads[3], wo, sx)
-    )):
+    if any(
+        size + a + b - (count - 1) * stride <= 0
+        for size, a, b, count, stride in (
+            (h, pads[0], pads[1], ho, sy),
+            (width, pads[2], pads[3], wo, sx),
+        )
+    ):
         # A window that starts behind map and padding has no cell at all: the reference's case.
         return None
     scale = None

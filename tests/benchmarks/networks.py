@@ -35,7 +35,9 @@ def load_graph(folder: Path, model: str, weights: str) -> Graph:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrailingWeightsWarning)
         session = zqcnn_xp.load(
-            folder / f"{model}.zqparams", folder / f"{weights}.nchwbin", backend="numpy",
+            folder / f"{model}.zqparams",
+            folder / f"{weights}.nchwbin",
+            backend="numpy",
             compat="zqcnn",
         )
     return optimize(session.graph)
