@@ -1,5 +1,6 @@
 """The text of .zqparams files as records."""
 
+import time
 import warnings
 
 import pytest
@@ -125,6 +126,12 @@ def test_limits():
     two = HEAD + "Copy name=a\nCopy name=b"
     fails(two, r"line 3: found more than 2 layers.*Limits\.max_layers", Limits(max_layers=2))
     assert len(records(two, Limits(max_layers=3))) == 3
+    fails(two, r"bytes of text.*Limits\.max_text", Limits(max_text=10))
+    long = HEAD + f"Copy name={'n' * 300}"
+    fails(long, r"line 2: found a word of 305 characters.*Limits\.max_name")
+    assert records(long, Limits(max_name=300))[1].name == "n" * 300
+    fails(HEAD + "Concat " + "bottom=a " * 10_001, "words, expected at most 10,000")
+    fails(HEAD + "#" * ((1 << 20) + 1), "line 2: found a line of")
 
 
 def test_a_million_layers():
@@ -132,9 +139,3 @@ def test_a_million_layers():
     start = time.process_time()
     fails(b"Input name=data C=3 H=8 W=8\n" + lines, "line 100001: found more than 100,000 layers")
     assert time.process_time() - start < 2
-    fails(two, r"bytes of text.*Limits\.max_text", Limits(max_text=10))
-    long = HEAD + f"Copy name={'n' * 300}"
-    fails(long, r"line 2: found a word of 305 characters.*Limits\.max_name")
-    assert records(long, Limits(max_name=300))[1].name == "n" * 300
-    fails(HEAD + "Concat " + "bottom=a " * 10_001, "words, expected at most 10,000")
-    fails(HEAD + "#" * ((1 << 20) + 1), "line 2: found a line of")

@@ -76,6 +76,7 @@ class OnnxReader:
             pair of sizes.
         """
         # Late, so that listing formats costs nothing.
+        from zqcnn_xp.formats.onnx.counts import check_counts
         from zqcnn_xp.formats.onnx.external import ExternalData
         from zqcnn_xp.formats.onnx.lower import lower
         from zqcnn_xp.formats.onnx.proto import parse
@@ -86,6 +87,7 @@ class OnnxReader:
         check_options(compat, unknown, ("fold", "compat", "limits", "input_size"))
         limits = limits or Limits()
         source = read_source(model, limits)
+        check_counts(source.name, source.data, limits)
         is_path = isinstance(model, (str, os.PathLike))
         folder = Path(os.fspath(model)).parent if is_path else None
         # Weights may hold anything; arithmetic on them warns of nothing.

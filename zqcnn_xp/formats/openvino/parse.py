@@ -51,6 +51,8 @@ def parse(file: str, data: bytes, limits: Limits) -> NetRecord:
     except expat.ExpatError as error:
         found = f"XML that does not parse ({expat.ErrorString(error.code)})"
         raise FormatError(file, f"line {error.lineno}", found, "a whole XML file") from error
+    except FormatError:  # which is a ValueError, too
+        raise
     except (ValueError, LookupError) as error:  # an encoding that Python does not know
         raise FormatError(file, "", f"text it cannot decode ({error})", "UTF-8") from error
     return builder.result()
