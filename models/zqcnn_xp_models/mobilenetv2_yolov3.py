@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.formats.heads import describe
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops import Concat, Upsample
 from zqcnn_xp_models.fill import Weights, finish
@@ -95,7 +96,7 @@ def build(
     Graph
         (N, 3, H, W) float32 RGB, 0 to 1, sides that are multiples of 32, nominally 320x320, to
         two raw heads of 3 * (classes + 5) channels, at strides of 32 and 16;
-        ``meta["heads"]`` has their anchors.
+        ``meta["heads"]`` describes them (`zqcnn_xp.formats.heads`).
 
     Raises
     ------
@@ -130,8 +131,10 @@ def build(
     outputs.append(made.head(x, 3 * (classes + 5)))
     graph = finish(net, outputs, weights, seed=seed)
     heads = tuple(
-        _head(name, classes, mask, scale)
-        for name, mask, scale in zip(outputs, _MASKS, _REACH[variant], strict=True)
+        _head(name, classes, mask, scale, stride)
+        for name, mask, scale, stride in zip(
+            outputs, _MASKS, _REACH[variant], (32, 16), strict=True
+        )
     )
     return replace(graph, meta={"heads": heads})
 
@@ -173,18 +176,15 @@ def _pools(net: Layers, made: _Sections, x: str) -> str:
     return net.add(name, Concat(1), *reversed(pools), x)
 
 
-def _head(name: str, classes: int, mask: tuple[int, ...], scale: float) -> dict[str, Any]:
-    return {
-        "type": "yolo",
-        "name": f"yolo_{int(name.rpartition('_')[2]) + 1}",
-        "index": int(name.rpartition("_")[2]) + 1,
-        "input": name,
-        "classes": classes,
-        "num": len(_ANCHORS),
-        "anchors": tuple((float(w), float(h)) for w, h in _ANCHORS),
-        "mask": mask,
-        "scale_x_y": scale,
-        "new_coords": False,
-        "nms_kind": "greedynms",
-        "beta_nms": 0.6,
-    }
+def _head(
+    name: str, classes: int, mask: tuple[int, ...], scale: float, stride: int
+) -> dict[str, Any]:
+    index = int(name.rpartition("_")[2]) + 1
+    return describe(
+        *("yolo", f"yolo_{index}", index, name, classes, len(_ANCHORS)),
+        anchors=tuple((float(w), float(h)) for w, h in _ANCHORS),
+        mask=mask,
+        stride=stride,
+        scale_x_y=scale,
+        nms_kind="greedynms",
+    )
