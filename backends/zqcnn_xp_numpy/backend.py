@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from zqcnn_xp.backend import Availability, Backend, Kernel
 from zqcnn_xp.errors import BackendUnavailable
+from zqcnn_xp.executable import Executable
+from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Op, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.threads import cpu_count
+from zqcnn_xp_numpy.blas import NumpyWalk
 from zqcnn_xp_numpy.conv import pack_matrix
 from zqcnn_xp_numpy.kernels import kernel_for
 
@@ -57,6 +61,16 @@ class NumpyBackend(Backend):
         if isinstance(op, Conv2D) and op.groups == 1:
             return pack_matrix(op, weights)
         return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
+
+    def compile(
+        self,
+        graph: Graph,
+        shapes: Mapping[str, Shape],
+        weights: Mapping[str, Weights] | None = None,
+    ) -> Executable:
+        """Walk over the nodes, with as many BLAS threads as the network is worth."""
+        held = self.prepare_graph(graph) if weights is None else weights
+        return NumpyWalk(graph, shapes, self, held)
 
     @classmethod
     def auto_score(cls) -> tuple[int, str]:
