@@ -125,6 +125,12 @@ def test_a_trace_has_a_row_a_layer_that_ran():
     assert trace.seconds == pytest.approx(sum(r.seconds for r in trace.rows))
     assert all(row.seconds > 0 for row in trace.rows)
     assert trace.backend == "numpy"
+    lines = str(trace).splitlines()
+    assert len(lines) == 4
+    assert lines[0].split()[:2] == ["conv", "Conv2D"]
+    assert f"{2 * CONV / 1e6:.3f} M" in lines[0]
+    assert lines[0].endswith("(2, 4, 4, 4)")
+    assert lines[-1].endswith(f"{trace.muladds / 1e6:.3f} M mul-adds on numpy")
 
 
 def test_folding_keeps_the_sum_of_muladds_for_activations():
