@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 from zqcnn_xp.errors import InputError
@@ -28,6 +29,11 @@ def _numbers(name: str, values: Any, low: float, high: float) -> tuple[float, fl
     if len(found) != 3 or not all(low <= v <= high for v in found):
         raise InputError(f"{name}={values!r}: expected three numbers from {low:g} to {high:g}")
     return found
+
+
+def _number(value: Any) -> float:
+    """Return a real number as it is, and NaN, which is in no range, for anything else."""
+    return float(value) if isinstance(value, Real) else math.nan
 
 
 def _integer(name: str, value: Any, low: int) -> int:
@@ -77,9 +83,9 @@ class Options:
             put(self, "block", _integer("block", self.block, 4 * self.pnet_size))
         if self.max_pixels is not None:
             put(self, "max_pixels", _integer("max_pixels", self.max_pixels, 1))
-        if not 1 <= self.min_face < math.inf:
+        if not 1 <= _number(self.min_face) < math.inf:
             raise InputError(f"min_face={self.min_face!r}: expected pixels, 1 or more")
-        if not 0.1 <= self.factor <= 0.97:
+        if not 0.1 <= _number(self.factor) <= 0.97:
             raise InputError(f"factor={self.factor!r}: expected a number from 0.1 to 0.97")
         put(self, "thresholds", _numbers("thresholds", self.thresholds, 0, 1))
         nms = self.nms_thresholds
@@ -88,7 +94,7 @@ class Options:
         put(self, "nms_thresholds", _numbers("nms_thresholds", nms, 0, 10))
         self._set_nms()
         self._set_limits()
-        if self.early_accept is not None and not self.early_accept >= 0:
+        if self.early_accept is not None and not _number(self.early_accept) >= 0:
             raise InputError(f"early_accept={self.early_accept!r}: expected a score or None")
         if self.blur not in (None, "auto"):
             put(self, "blur", _kernel(self.blur))
@@ -101,7 +107,7 @@ class Options:
             share = 0.5
             if self.compat is not None:
                 share = 0.45 if (self.pnet_size, self.pnet_stride) == (20, 4) else 0.495
-        if not 0 <= share <= 10:
+        if not 0 <= _number(share) <= 10:
             raise InputError(f"nms_per_scale={share!r}: expected a number from 0 to 10")
         object.__setattr__(self, "overlap_count", _integer("overlap_count", count, 0))
         object.__setattr__(self, "nms_per_scale", float(share))
