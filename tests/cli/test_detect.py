@@ -14,6 +14,7 @@ from zqcnn_xp.cli.detect import Outcome, _exact, _targets, face_rows
 from zqcnn_xp.cli.files import Source
 from zqcnn_xp.cli.photo import find_photos
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.pipelines.mtcnn.options import Options
 
 NUMPY = ("--backend", "numpy", "--min-face", "60")
 
@@ -274,3 +275,16 @@ def test_rows_of_every_outcome():
     face = {"bbox": [1.0, 2.0, 3.0, 4.0], "det_score": 0.5}
     rows = list(face_rows(Outcome("a", 9, 9, (face,))))
     assert rows == [("a", "1", "0.500", "1.0", "2.0", "3.0", "4.0")]
+
+
+def test_the_help_names_the_defaults_in_force(cli):
+    text = " ".join(cli("detect", "--help", COLUMNS="200").out.split())
+
+    def spaced(values):
+        return " ".join(f"{value:g}" for value in values)
+
+    right, original = Options(), Options(compat="zqcnn")
+    assert f"much quicker (default: {right.min_face})" in text
+    assert f"each network (default: {spaced(right.thresholds)})" in text
+    nms = f"(default: {spaced(right.nms_thresholds)}; with --compat: "
+    assert f"{nms}{spaced(original.nms_thresholds)})" in text

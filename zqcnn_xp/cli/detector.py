@@ -42,7 +42,8 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         type=probability,
         metavar=("P", "R", "O"),
-        help="overlap at which the weaker of two boxes goes (default: 0.4 0.5 0.5)",
+        help="overlap at which the weaker of two boxes goes (default: 0.7 0.7 0.7; "
+        "with --compat: 0.4 0.5 0.5)",
     )
     group.add_argument("--compat", choices=["zqcnn"], help="reproduce the original's rules")
     for name, words in _NETS.items():

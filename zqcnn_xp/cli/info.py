@@ -21,12 +21,12 @@ M = 1024 * 1024  # as GetNumOfMulAdd's callers divide
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a network and how it is read."""
-    parser.add_argument("model", metavar="MODEL", help="a .zqparams, .cfg or .onnx file")
+    parser.add_argument("model", metavar="MODEL", help="a model file of any format that is read")
     parser.add_argument(
         "weights",
         metavar="WEIGHTS",
         nargs="?",
-        help="its .nchwbin or .weights, if it has one, or 'random'",
+        help="its weight file (.nchwbin, .bin, .params, ...), if it has one, or 'random'",
     )
     parser.add_argument("--format", metavar="NAME", help="the model's format; default: by content")
     parser.add_argument(
