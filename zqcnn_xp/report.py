@@ -104,17 +104,14 @@ class Trace:
         return sum(row.muladds for row in self.rows)
 
     def __str__(self) -> str:
-        """Return one line a layer: time, millions of mul-adds, output shape."""
+        """Return one line a layer: time, mul-adds, output shape."""
         width = max((len(r.name) for r in self.rows), default=0)
         lines = [
             f"{r.name:<{width}}  {r.type:<14} {r.seconds * 1e3:9.3f} ms  "
-            f"{r.muladds / 1e6:9.3f} M  {r.shape}"
+            f"{r.muladds:14,} mul-adds  {r.shape}"
             for r in self.rows
         ]
-        total = (
-            f"total {self.seconds * 1e3:.3f} ms, {self.muladds / 1e6:.3f} M mul-adds "
-            f"on {self.backend}"
-        )
+        total = f"total {self.seconds * 1e3:.3f} ms, {self.muladds:,} mul-adds on {self.backend}"
         return "\n".join([*lines, total])
 
     def _repr_html_(self) -> str:
