@@ -80,6 +80,8 @@ def load(
         If the files do not hold what their format requires.
     BackendUnavailable
         If the backend cannot run here.
+    OSError
+        If a path cannot be read.
     ModelUnavailable
         If a named model's file is not here and cannot be had.
 
