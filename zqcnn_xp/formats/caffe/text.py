@@ -23,6 +23,8 @@ __all__ = ["parse_text"]
 
 _DEPTH = 32
 _KEPT = 10_000
+# Values of one list that is no array of weights: sizes, ratios, variances.
+_VALUES = 10_000
 _PIECES = 100
 _FIELDS_PER_LAYER = 6
 _TOKEN = re.compile(
@@ -186,7 +188,11 @@ class _Parser:
         closers: list[bytes],
     ) -> None:
         token = self._next()
+        room = self.left if owner.kind == "BlobProto" else _VALUES
         while token != b"]":
+            room -= 1
+            if room < 0:
+                raise self._error(token, f"at most {_VALUES:,} values in one list")
             if token in (b"{", b"<"):
                 raise self._error(token, f"one {name} {{ }} after the other, not a list of them")
             owner.add(name, self._scalar(token), start)
