@@ -9,16 +9,11 @@ from numbers import Real
 from typing import Any, Literal
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.vision.blur import blur_rule
 
 __all__ = ["Blur", "Options"]
 
 Blur = tuple[int, float]
-
-_AUTO_BLUR: tuple[tuple[int, int, Blur], ...] = (
-    # Long side, short side, (kernel, sigma): what ZQCNN's samples suggest.
-    (2500, 1600, (5, 3.0)),
-    (1920, 1080, (3, 2.0)),
-)
 
 
 def _numbers(name: str, values: Any, low: float, high: float) -> tuple[float, float, float]:
@@ -139,9 +134,7 @@ class Options:
         """Return the kernel side and sigma of the blur for an image of this size."""
         if self.blur != "auto":
             return self.blur
-        long, short = max(width, height), min(width, height)
-        small = [blur for a, b, blur in _AUTO_BLUR if long >= a and short >= b]
-        return small[0] if small and self.min_face <= 40 else None
+        return blur_rule(width, height) if self.min_face <= 40 else None
 
 
 def _kernel(blur: Any) -> Blur:

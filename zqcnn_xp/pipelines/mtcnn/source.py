@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.pipelines.mtcnn.options import Blur, Options
+from zqcnn_xp.pipelines.mtcnn.options import Options
+from zqcnn_xp.vision.blur import gaussian_blur
 from zqcnn_xp.vision.crops import crop_resize
 from zqcnn_xp.vision.packed import Words, pack
 from zqcnn_xp.vision.pyramid import Mipmaps, scales, scales_zqcnn
@@ -65,9 +66,7 @@ class Source:
         self.height, self.width = image.shape[:2]
         self.options = options
         self.transposed = transposed
-        blur = options.blur_for(self.width, self.height)
-        if blur is not None:
-            image = _blurred(image, blur)
+        image = gaussian_blur(image, options.blur_for(self.width, self.height))
         self.maps = Mipmaps(pack(image, reverse=bgr, transpose=transposed))
 
     def scales(self) -> NDArray[np.floating]:
@@ -119,11 +118,3 @@ class Source:
         for index in np.unique(indices).tolist():
             which = indices == index
             out[which] = crop_resize(self.maps[index], boxes[which] / 2**index, size)
-
-
-def _blurred(image: NDArray[np.uint8], blur: Blur) -> NDArray[np.uint8]:
-    import cv2
-
-    side, sigma = blur
-    out: NDArray[np.uint8] = cv2.GaussianBlur(image, (side, side), sigma)
-    return out
