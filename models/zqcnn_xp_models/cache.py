@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zqcnn_xp.errors import ConfigError
+from zqcnn_xp.folders import cache_folder
 from zqcnn_xp_models.card import Card, CardFile
 
 __all__ = ["Cache", "read_checked"]
@@ -65,12 +66,7 @@ class Cache:
             A variable has a value that means nothing.
         """
         if root is None:
-            base = os.environ.get("ZQCNN_XP_CACHE_DIR")
-            if not base:
-                from platformdirs import user_cache_dir
-
-                base = user_cache_dir("zqcnn-xp", appauthor=False)
-            root = Path(base) / "models"
+            root = cache_folder("models")
         if offline is None:
             text = os.environ.get("ZQCNN_XP_OFFLINE", "")
             if text.lower() not in _WORDS:
