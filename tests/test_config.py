@@ -6,16 +6,17 @@ import asyncio
 import os
 import threading
 
+import numpy as np
 import pytest
 
-from zqcnn_xp.config import Setting, resolve, using
-from zqcnn_xp.errors import ConfigError
+from zqcnn_xp.config import Setting, arguments, resolve, using
+from zqcnn_xp.errors import ConfigError, InputError
 
 
 @pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
     """A working directory of its own, and none of our variables."""
-    for name in ("BACKEND", "DEVICE", "STRICT"):
+    for name in ("BACKEND", "DEVICE", "STRICT", "THREADS"):
         monkeypatch.delenv(f"ZQCNN_XP_{name}", raising=False)
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
@@ -63,7 +64,7 @@ def test_an_empty_table_ends_the_search(clean):
     ("text", "words"),
     [
         ("backend = 3", "found backend = 3, expected a string"),
-        ('bakend = "numpy"', "found settings bakend, expected backend, device, strict"),
+        ('bakend = "numpy"', "found settings bakend, expected backend, device, strict, threads"),
         ("backend = ", "cannot be read as TOML"),
         ('strict = "maybe"', "found strict = 'maybe', expected true or false"),
     ],
@@ -186,6 +187,63 @@ def test_tasks_do_not_disturb_each_other():
         return found, resolve("backend").value
 
     assert asyncio.run(main()) == (["a", "b"], None)
+
+
+# Threads ---------------------------------------------------------------------------------------
+
+
+def test_each_source_of_threads_beats_the_next(clean, monkeypatch):
+    assert resolve("threads").value is None
+    own = clean / "zqcnn-xp.toml"
+    own.write_text("threads = 4\n")
+    assert resolve("threads") == Setting(4, str(own), 3)
+    monkeypatch.setenv("ZQCNN_XP_THREADS", " 3 ")
+    assert resolve("threads") == Setting(3, "ZQCNN_XP_THREADS", 2)
+    with using(threads=2):
+        assert resolve("threads") == Setting(2, "using()", 1)
+        with using(backend="numpy"):  # a number of threads suits any backend
+            assert resolve("threads").value == 2
+        with arguments(threads=5):
+            assert resolve("threads") == Setting(5, "argument", 0)
+            with arguments():
+                assert resolve("threads").value == 5
+            assert resolve("threads", 1) == Setting(1, "argument", 0)
+        assert resolve("threads").value == 2
+    assert resolve("threads").asked
+    assert not resolve("device").asked
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1025", "1.5", "two", "²", "1,2", "1" * 5000])
+def test_a_wrong_number_of_threads_in_the_environment(clean, monkeypatch, text):
+    monkeypatch.setenv("ZQCNN_XP_THREADS", text)
+    with pytest.raises(ConfigError, match=r"ZQCNN_XP_THREADS: .* expected an integer of 1 to 1024"):
+        resolve("threads")
+
+
+@pytest.mark.parametrize("text", ["0", "1025", "1.0", "true", "[2]"])
+def test_a_wrong_number_of_threads_in_the_file(clean, text):
+    (clean / "zqcnn-xp.toml").write_text(f"threads = {text}\n")
+    with pytest.raises(ConfigError, match=r"zqcnn-xp.toml: found threads = "):
+        resolve("threads")
+
+
+@pytest.mark.parametrize("value", [0, -1, 1025, True, 1.0, "2"])
+def test_a_wrong_number_of_threads_as_an_argument(value):
+    with pytest.raises(InputError, match=r"argument: found threads = "):
+        resolve("threads", value)
+    with pytest.raises(InputError, match=r"using\(\): found threads = "), using(threads=value):
+        pass
+    with pytest.raises(InputError, match=r"argument: found threads = "), arguments(threads=value):
+        pass
+    assert resolve("threads", np.int64(2)).value == 2
+
+
+def test_a_file_that_changes_is_read_anew(clean):
+    own = clean / "zqcnn-xp.toml"
+    for number in (2, 10, 300):
+        own.write_text(f"threads = {number}\n")
+        assert resolve("threads").value == number
+        assert resolve("threads").value == number
 
 
 def test_nothing_is_written(clean):

@@ -1,4 +1,4 @@
-"""Thread counts: the least of affinity, control group quota and OMP_NUM_THREADS."""
+"""Thread counts: the least of affinity, quota and OMP_NUM_THREADS, unless a number is asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 
 import pytest
 
-from zqcnn_xp.threads import cpu_count, cpu_quota
+from zqcnn_xp.config import Setting, using
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.threads import cpu_count, cpu_limit, cpu_quota, thread_count, thread_setting
 
 
 @pytest.fixture
@@ -123,3 +125,41 @@ def test_systems_without_masks_and_groups(tmp_path, monkeypatch):
 def test_here():
     assert 1 <= cpu_count() <= (os.cpu_count() or 1)
     assert cpu_count({"OMP_NUM_THREADS": "1"}) == 1
+
+
+def test_the_limit_is_named(sixteen, group):
+    def limit(omp, quota):
+        return cpu_limit({"OMP_NUM_THREADS": omp}, **group("0::/a\n", **{"a/cpu.max": quota}))
+
+    assert limit("", "max 100000") == (16, "affinity")
+    assert limit("", "250000 100000") == (2, "control group quota")
+    assert limit("", "50000 100000") == (1, "control group quota")
+    assert limit("1", "250000 100000") == (1, "OMP_NUM_THREADS")
+    assert limit("3", "250000 100000") == (2, "control group quota")
+    assert limit("99", "max 100000") == (16, "affinity")
+
+
+@pytest.fixture
+def unset(monkeypatch, tmp_path):
+    """No setting, and OMP_NUM_THREADS at 1."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZQCNN_XP_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_without_a_setting_the_limit_counts(unset, monkeypatch):
+    assert thread_count() == 1
+    found = thread_setting()
+    assert (found.value, found.asked) == (1, False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    assert thread_setting() == Setting(1, "OMP_NUM_THREADS", 4)
+
+
+def test_a_number_that_was_asked_for_is_taken_as_it_is(unset, monkeypatch):
+    monkeypatch.setenv("ZQCNN_XP_THREADS", "900")
+    assert thread_setting() == Setting(900, "ZQCNN_XP_THREADS", 2)
+    with using(threads=7):
+        assert thread_count() == 7
+        assert thread_count(800) == 800
+    with pytest.raises(InputError, match="expected an integer of 1 to 1024"):
+        thread_count(0)

@@ -1,8 +1,9 @@
 """Settings: argument > `using` > environment > configuration file > default.
 
-The environment variables are ``ZQCNN_XP_BACKEND``, ``ZQCNN_XP_DEVICE`` and ``ZQCNN_XP_STRICT``.
-The file is ``zqcnn-xp.toml``, or the table ``[tool.zqcnn_xp]`` of ``pyproject.toml``, in the
-working directory or the nearest folder above it; nothing is ever written.
+The environment variables are ``ZQCNN_XP_BACKEND``, ``ZQCNN_XP_DEVICE``, ``ZQCNN_XP_STRICT`` and
+``ZQCNN_XP_THREADS``. The file is ``zqcnn-xp.toml``, or the table ``[tool.zqcnn_xp]`` of
+``pyproject.toml``, in the working directory or the nearest folder above it; nothing is ever
+written.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from operator import index
 from pathlib import Path
 from typing import Any
 
-from zqcnn_xp.errors import ConfigError
+from zqcnn_xp.errors import ConfigError, InputError, ZqcnnError
 
-__all__ = ["Setting", "Settings", "resolve", "using"]
+__all__ = ["Setting", "Settings", "arguments", "resolve", "using"]
+
+# More are a slip of the pen: a library that is told to starts them all.
+MAX_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,14 @@ class Settings:
         A device of that backend: ``"cpu"``, ``"gpu:1"``, ...
     strict
         Refuse to fall back to another backend or device.
+    threads
+        CPU threads to use, 1 to 1024: `zqcnn_xp.threads.thread_count`.
     """
 
     backend: Any = None
     device: Any = None
     strict: bool | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +67,24 @@ class Setting:
     source: str
     rank: int
 
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked for this value: it is no default."""
+        return self.rank < 4
+
 
 # Only the default of this context: sessions hold their backend themselves.
 _context: ContextVar[Settings] = ContextVar("zqcnn_xp_settings", default=Settings())  # noqa: B039
+_arguments: ContextVar[Settings] = ContextVar("zqcnn_xp_arguments", default=Settings())  # noqa: B039
 
 
 @contextmanager
 def using(
-    backend: Any = None, *, device: Any = None, strict: bool | None = None
+    backend: Any = None,
+    *,
+    device: Any = None,
+    strict: bool | None = None,
+    threads: int | None = None,
 ) -> Iterator[Settings]:
     """Set defaults for the body of a ``with`` block, in this thread or task alone.
 
@@ -77,6 +96,13 @@ def using(
         A device of that backend.
     strict
         Refuse any fallback.
+    threads
+        CPU threads for backends that are made inside: each keeps the number that it began with.
+
+    Raises
+    ------
+    InputError
+        If ``threads`` is no integer of 1 to 1024.
 
     Examples
     --------
@@ -85,22 +111,45 @@ def using(
     'numpy'
     """
     outer = _context.get()
-    given = Settings(backend, device, strict)
+    given = Settings(backend, device, strict, _checked_threads(threads, "using()"))
     # A new backend does not inherit the device that was meant for the outer one.
-    inherited = outer if backend is None else Settings(strict=outer.strict)
-    merged = Settings(
-        **{
-            f.name: getattr(inherited, f.name)
-            if getattr(given, f.name) is None
-            else getattr(given, f.name)
-            for f in fields(Settings)
-        }
-    )
-    token = _context.set(merged)
+    inherited = outer if backend is None else replace(outer, backend=None, device=None)
+    token = _context.set(_merged(inherited, given))
     try:
-        yield merged
+        yield _context.get()
     finally:
         _context.reset(token)
+
+
+@contextmanager
+def arguments(*, threads: int | None = None) -> Iterator[None]:
+    """Let settings count as arguments of everything that is called in a ``with`` block.
+
+    For functions that take a setting on behalf of what they call, which may not know of it. None
+    changes nothing.
+
+    Raises
+    ------
+    InputError
+        If ``threads`` is no integer of 1 to 1024.
+
+    Examples
+    --------
+    >>> with arguments(threads=2):
+    ...     resolve("threads")
+    Setting(value=2, source='argument', rank=0)
+    """
+    given = Settings(threads=_checked_threads(threads, "argument"))
+    token = _arguments.set(_merged(_arguments.get(), given))
+    try:
+        yield
+    finally:
+        _arguments.reset(token)
+
+
+def _merged(outer: Settings, given: Settings) -> Settings:
+    names = [f.name for f in fields(Settings) if getattr(given, f.name) is not None]
+    return replace(outer, **{name: getattr(given, name) for name in names})
 
 
 def resolve(name: str, argument: Any = None, default: Any = None) -> Setting:
@@ -110,7 +159,13 @@ def resolve(name: str, argument: Any = None, default: Any = None) -> Setting:
     ------
     ConfigError
         If a variable or a file holds a value of the wrong kind.
+    InputError
+        If the argument is of the wrong kind for ``"threads"``.
     """
+    if argument is None:
+        argument = getattr(_arguments.get(), name)
+    elif name == "threads":
+        argument = _checked_threads(argument, "argument")
     if argument is not None:
         return Setting(argument, "argument", 0)
     held = getattr(_context.get(), name)
@@ -145,12 +200,19 @@ def _file() -> tuple[Path | None, Mapping[str, Any]]:
     return None, {}
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        held = path.stat()
+        return _parsed(path, held.st_mtime_ns, held.st_size)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         msg = f"{path}: cannot be read as TOML: {error}"
         raise ConfigError(msg) from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, changed: int, size: int) -> Mapping[str, Any]:
+    """Parse a file anew only when it has changed: a large ``pyproject.toml`` takes 1 ms."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _checked(path: Path, table: Any) -> Mapping[str, Any]:
@@ -174,7 +236,25 @@ def _parse(name: str, value: Any, source: str) -> Any:
             msg = f"{source}: found strict = {value!r}, expected true or false"
             raise ConfigError(msg)
         return found
+    if name == "threads":
+        digits = value.strip() if isinstance(value, str) else ""
+        number = int(digits) if digits.isdecimal() and len(digits) < 9 else value
+        return _checked_threads(number, source, ConfigError)
     if not isinstance(value, str):
         msg = f"{source}: found {name} = {value!r}, expected a string"
         raise ConfigError(msg)
     return value
+
+
+def _checked_threads(value: Any, source: str, error: type[ZqcnnError] = InputError) -> int | None:
+    """Check a number of threads; None stays None."""
+    if value is None:
+        return None
+    try:
+        number = index(value)
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or not 1 <= number <= MAX_THREADS:
+        msg = f"{source}: found threads = {value!r}, expected an integer of 1 to {MAX_THREADS}"
+        raise error(msg)
+    return number

@@ -1,7 +1,8 @@
-"""How many CPU threads this process may use.
+"""How many CPU threads this process may use, and how many it was told to use.
 
 The number of the machine's CPUs is wrong in a container with a quota and under an affinity mask:
-threads beyond either only wait for each other.
+threads beyond either only wait for each other. So both count, and ``OMP_NUM_THREADS``, unless the
+setting ``threads`` says a number: that one is taken as it is.
 """
 
 from __future__ import annotations
@@ -10,10 +11,53 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-__all__ = ["cpu_count", "cpu_quota"]
+from zqcnn_xp.config import Setting, resolve
+
+__all__ = ["cpu_count", "cpu_limit", "cpu_quota", "thread_count", "thread_setting"]
 
 _GROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")
+
+
+def thread_count(threads: int | None = None) -> int:
+    """Return how many threads to use: 1 or more.
+
+    The setting ``threads`` if there is one: the argument, ``using(threads=...)``,
+    ``ZQCNN_XP_THREADS``, ``threads = ...`` in the configuration file; else `cpu_count`. A number
+    that was asked for is not bounded by `cpu_count`, so that one can have more than
+    ``OMP_NUM_THREADS`` says, or than there are CPUs, to test with.
+
+    Parameters
+    ----------
+    threads
+        The argument of the caller; None leaves it to the other sources.
+
+    Raises
+    ------
+    InputError
+        If ``threads`` is no integer of 1 to 1024.
+    ConfigError
+        If the variable or the file says something else.
+
+    Examples
+    --------
+    >>> thread_count(3)
+    3
+    """
+    found: int = thread_setting(threads).value
+    return found
+
+
+def thread_setting(threads: int | None = None) -> Setting:
+    """Return `thread_count` with its source; by default that is what `cpu_limit` names.
+
+    Examples
+    --------
+    >>> thread_setting(3)
+    Setting(value=3, source='argument', rank=0)
+    """
+    found = resolve("threads", threads)
+    return found if found.value is not None else Setting(*cpu_limit(), found.rank)
 
 
 def cpu_count(
@@ -40,15 +84,36 @@ def cpu_count(
     >>> cpu_count({"OMP_NUM_THREADS": "1"})
     1
     """
-    bounds = [_affinity()]
+    return cpu_limit(environ, groups=groups, membership=membership)[0]
+
+
+def cpu_limit(
+    environ: Mapping[str, str] | None = None,
+    *,
+    groups: Path = _GROUPS,
+    membership: Path = _MEMBERSHIP,
+) -> tuple[int, str]:
+    """Return `cpu_count` and which of the three it comes from, in words.
+
+    Parameters
+    ----------
+    environ, groups, membership
+        As in `cpu_count`.
+
+    Examples
+    --------
+    >>> cpu_limit({})[1] in ("affinity", "control group quota")
+    True
+    """
+    bounds = [(_affinity(), "affinity")]
     quota = cpu_quota(groups=groups, membership=membership)
     if quota is not None:
-        bounds.append(int(quota))
+        bounds.append((max(int(quota), 1), "control group quota"))
     text = (os.environ if environ is None else environ).get("OMP_NUM_THREADS", "")
     first = text.split(",")[0].strip()
     if first.isascii() and first.isdigit() and int(first) > 0:
-        bounds.append(int(first))
-    return max(min(bounds), 1)
+        bounds.append((int(first), "OMP_NUM_THREADS"))
+    return min(bounds, key=lambda bound: bound[0])
 
 
 def cpu_quota(*, groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> float | None:
