@@ -59,7 +59,7 @@ def test_all_packages_are_looked_at():
 @pytest.mark.parametrize("name", list(modules()))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for variable in ("BACKEND", "DEVICE", "STRICT"):
+    for variable in ("BACKEND", "DEVICE", "STRICT", "THREADS"):
         monkeypatch.delenv(f"ZQCNN_XP_{variable}", raising=False)
     try:
         module = import_module(name)

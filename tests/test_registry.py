@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import EntryPoint
 
@@ -94,7 +95,7 @@ NO_BACKEND = "just a string"
 
 @pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
-    for name in ("BACKEND", "DEVICE", "STRICT"):
+    for name in ("BACKEND", "DEVICE", "STRICT", "THREADS"):
         monkeypatch.delenv(f"ZQCNN_XP_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -305,10 +306,12 @@ def test_a_backend_is_taken_as_it_is(plugins):
     assert get_backend(made) is made
     with using(backend=made):
         assert get_backend() is made
-    with pytest.raises(InputError, match="together with device or options"):
+    with pytest.raises(InputError, match="together with device, threads or options"):
         get_backend(made, device="cpu")
-    with pytest.raises(InputError, match="together with device or options"):
+    with pytest.raises(InputError, match="together with device, threads or options"):
         get_backend(made, level=1)
+    with pytest.raises(InputError, match="together with device, threads or options"):
+        get_backend(made, threads=1)
 
 
 def test_a_device_is_meant_for_the_backend_of_its_source(plugins, clean, monkeypatch):
@@ -362,6 +365,27 @@ def test_the_report_survives_a_failing_probe(plugins, monkeypatch):
 
 
 def test_the_numpy_backend_reports_its_threads(monkeypatch):
+    monkeypatch.delenv("ZQCNN_XP_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
     report = device_report("numpy")
     assert (report.threads, report.device, report.version) == (1, "cpu", np.__version__)
+    assert report.threads_source == "OMP_NUM_THREADS"
+
+
+def test_threads_reach_every_backend_and_stay(plugins, monkeypatch):
+    plugins("Plain", numpy="zqcnn_xp_numpy:NumpyBackend")
+    monkeypatch.setenv("ZQCNN_XP_THREADS", "5")
+    made = get_backend("numpy", threads=3)
+    with using(threads=4):
+        held = get_backend("numpy")
+        assert device_report(made).threads_source == "argument"
+    found = [(b.threads, b.thread_setting.source) for b in (made, held, get_backend("numpy"))]
+    assert found == [(3, "argument"), (4, "using()"), (5, "ZQCNN_XP_THREADS")]
+    assert get_backend("numpy").with_dtype("float16").threads == 5
+    # A backend to which threads mean nothing need not know of them.
+    plain = get_backend("plain", threads=3)
+    assert (plain.threads, device_report(plain).threads_source) == (None, "")
+    assert get_backend("auto", threads=3).choice.fallback is False
+    with pytest.raises(InputError, match="argument: found threads = 0"):
+        get_backend("numpy", threads=0)

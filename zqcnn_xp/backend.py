@@ -16,6 +16,7 @@ import numpy as np
 from array_api_compat import device as device_of
 from array_api_compat import to_device
 
+from zqcnn_xp.config import Setting
 from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.executable import Executable, Walk
 from zqcnn_xp.graph import Graph
@@ -99,6 +100,8 @@ class Backend:
     """`kernel` and `prepare` also serve 16-bit types; without, those run the references."""
     dtype: str = "float32"
     """Type that networks compute in; see `with_dtype`."""
+    thread_setting: Setting = Setting(None, "", 4)
+    """What `threads` is, and its source; a backend that has threads sets it when it is made."""
 
     def __init__(self, xp: Any = None, device: Any = None) -> None:
         if xp is None:
@@ -119,8 +122,9 @@ class Backend:
 
     @property
     def threads(self) -> int | None:
-        """Threads one call may use, or None where the library decides."""
-        return None
+        """CPU threads that one call may use, or None where the library decides."""
+        found: int | None = self.thread_setting.value
+        return found
 
     def from_numpy(self, x: Any) -> Array:
         """Put a NumPy array on the device."""

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from zqcnn_xp.backend import Availability, Backend, Choice
-from zqcnn_xp.config import resolve
+from zqcnn_xp.config import Setting, arguments, resolve
 from zqcnn_xp.errors import BackendUnavailable, ConfigError, InputError, ZqcnnError
 
 __all__ = ["DeviceReport", "Listed", "device_report", "get_backend", "list_backends"]
@@ -38,6 +38,9 @@ class DeviceReport:
         Type of the activations.
     threads
         CPU threads that one call may use, or None where the library decides.
+    threads_source
+        Who decided that, in words: a source of the setting ``threads``, or what leaves no more
+        than these (the affinity mask, the control group's quota, ``OMP_NUM_THREADS``).
     source, reason
         Where the choice came from.
     fallback
@@ -49,6 +52,7 @@ class DeviceReport:
     device: str
     dtype: str
     threads: int | None
+    threads_source: str
     source: str
     reason: str
     fallback: bool
@@ -106,6 +110,7 @@ def get_backend(
     *,
     device: Any = None,
     strict: bool | None = None,
+    threads: int | None = None,
     **options: Any,
 ) -> Backend:
     """Return the backend in force.
@@ -119,6 +124,10 @@ def get_backend(
         A device of that backend.
     strict
         Under ``"auto"``, refuse to take a lesser backend when the best one fails.
+    threads
+        CPU threads that it may use, 1 to 1024; None: `using` > ``ZQCNN_XP_THREADS`` >
+        configuration file > what affinity, quota and ``OMP_NUM_THREADS`` allow. A backend to
+        which CPU threads mean nothing takes no notice.
     **options
         Handed to the backend's constructor.
 
@@ -136,10 +145,20 @@ def get_backend(
     """
     wanted = resolve("backend", backend, "auto")
     if isinstance(wanted.value, Backend):
-        if device is not None or options:
-            msg = "found a Backend together with device or options, expected them in the Backend"
+        if device is not None or threads is not None or options:
+            msg = (
+                "found a Backend together with device, threads or options, "
+                "expected them in the Backend"
+            )
             raise InputError(msg)
         return wanted.value
+    with arguments(threads=threads):
+        resolve("threads")  # a wrong number is refused here, or "auto" would blame the backends
+        return _made(wanted, device, strict, options)
+
+
+def _made(wanted: Setting, device: Any, strict: bool | None, options: dict[str, Any]) -> Backend:
+    """Make the backend of a name."""
     if not isinstance(wanted.value, str):
         msg = f"found a backend of type {type(wanted.value).__name__}, expected a name or a Backend"
         raise InputError(msg)
@@ -223,6 +242,7 @@ def device_report(backend: str | Backend | None = None) -> DeviceReport:
         device=str(made.device) if made.device is not None else "default",
         dtype=made.dtype,
         threads=made.threads,
+        threads_source=made.thread_setting.source,
         source=choice.source,
         reason=choice.reason,
         fallback=choice.fallback,

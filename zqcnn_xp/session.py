@@ -39,6 +39,7 @@ def load(
     backend: str | Backend | None = None,
     device: Any = None,
     strict: bool | None = None,
+    threads: int | None = None,
     fold: bool = True,
     compat: str | None = None,
     format: str | None = None,
@@ -58,7 +59,7 @@ def load(
     weights
         The weight file of formats that have one (``.nchwbin``, ``.weights``,
         ``.caffemodel``, ``.params``, ``.bin``), likewise; None looks beside the model.
-    backend, device, strict
+    backend, device, strict, threads
         As in `get_backend`.
     fold
         Merge batch normalisation and activations into the products before them; exact.
@@ -94,7 +95,7 @@ def load(
     """
     from zqcnn_xp.formats import read_graph
 
-    made = get_backend(backend, device=device, strict=strict)
+    made = get_backend(backend, device=device, strict=strict, threads=threads)
     common: dict[str, Any] = {"limits": limits, "fold": fold, "compat": compat}
     graph = read_graph(model, weights, format=format, **common, **options)
     return Session(graph, made, fold=fold, precision=precision, calibration=calibration)

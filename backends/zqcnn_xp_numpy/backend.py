@@ -13,12 +13,17 @@ from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Op, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
-from zqcnn_xp.threads import cpu_count
+from zqcnn_xp.threads import thread_setting
 from zqcnn_xp_numpy.blas import NumpyWalk
 from zqcnn_xp_numpy.conv import pack_matrix
+from zqcnn_xp_numpy.idle import Idle
 from zqcnn_xp_numpy.kernels import kernel_for
+from zqcnn_xp_numpy.program import NumpyProgram
 
 __all__ = ["NumpyBackend"]
+
+# Bytes of buffers that may wait for the next call, of all networks of one backend together.
+IDLE = 1 << 25
 
 
 class NumpyBackend(Backend):
@@ -28,25 +33,26 @@ class NumpyBackend(Backend):
     ----------
     device
         Only ``"cpu"`` (or None).
+    threads
+        CPU threads that one call may use; None takes `zqcnn_xp.threads.thread_count`, now.
 
     Raises
     ------
     BackendUnavailable
         For any other device.
+    InputError
+        If ``threads`` is no integer of 1 to 1024.
     """
 
     name: ClassVar[str] = "numpy"
 
-    def __init__(self, device: Any = None) -> None:
+    def __init__(self, device: Any = None, *, threads: int | None = None) -> None:
         if device not in (None, "cpu"):
             msg = f"the numpy backend runs on 'cpu' alone, found device {device!r}"
             raise BackendUnavailable(msg)
         super().__init__(np, "cpu")
-
-    @property
-    def threads(self) -> int:
-        """Threads that affinity, the container's quota and ``OMP_NUM_THREADS`` leave."""
-        return cpu_count()
+        self._idle = Idle(IDLE)
+        self.thread_setting = thread_setting(threads)
 
     def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
         """Return the array itself."""
@@ -68,9 +74,12 @@ class NumpyBackend(Backend):
         shapes: Mapping[str, Shape],
         weights: Mapping[str, Weights] | None = None,
     ) -> Executable:
-        """Walk over the nodes, with as many BLAS threads as the network is worth."""
+        """Bind every node to buffers of its own, with the BLAS threads the network is worth."""
         held = self.prepare_graph(graph) if weights is None else weights
-        return NumpyWalk(graph, shapes, self, held)
+        if self.dtype != "float32" or type(self).kernel is not NumpyBackend.kernel:
+            # The references, or the kernels of a subclass, one after the other.
+            return NumpyWalk(graph, shapes, self, held)
+        return NumpyProgram(graph, shapes, self, held, self._idle)
 
     @classmethod
     def auto_score(cls) -> tuple[int, str]:

@@ -43,15 +43,15 @@ class BlasThreads:
         self._before: list[int] = []
 
     @contextmanager
-    def call(self, limit: int) -> Iterator[None]:
+    def call(self, limit: int, *, exactly: bool = False) -> Iterator[None]:
         """Hold BLAS to ``limit`` threads while a network runs, or to one if several run.
 
-        A lower number that somebody has set already stays.
+        A lower number that somebody has set already stays, unless this one is wanted ``exactly``.
         """
         with self._lock:
             if self._running == 0:
                 self._before = [pool.num_threads for pool in self._found()]
-                self._hold(limit)
+                self._hold(limit, exactly)
             elif self._limit > 1:
                 self._hold(1)
             self._running += 1
@@ -63,12 +63,15 @@ class BlasThreads:
                 if self._running == 0:
                     self._set(self._before)
 
-    def _hold(self, limit: int) -> None:
+    def _hold(self, limit: int, exactly: bool = False) -> None:
         self._limit = limit
-        self._set([min(before, limit) for before in self._before])
+        self._set([limit if exactly else min(before, limit) for before in self._before])
 
     def _set(self, numbers: list[int]) -> None:
         for pool, number in zip(self._found(), numbers, strict=True):
+            # Asking takes a microsecond, setting many: small networks feel it.
+            if pool.num_threads == number:
+                continue
             # threadpoolctl lets one thread alone set these, whoever was first; ours take turns
             # under a lock of their own.
             clear = getattr(pool, "clear_controlling_thread", None)
@@ -106,8 +109,16 @@ class NumpyWalk(Walk):
         cost = sum(node.op.muladds(*(self.shapes[v] for v in node.inputs)) for node in products)
         large = cost >= LARGE * max(len(products), 1)
         self.threads = (backend.threads or 1) if large else 1
+        # BLAS may have been started with OMP_NUM_THREADS, which a number of our own replaces.
+        self._asked = large and backend.thread_setting.asked
 
     def run(self, inputs: Mapping[str, Array], weights: Mapping[str, Weights]) -> dict[str, Array]:
         """Run with weights given as arguments."""
-        with _threads.call(self.threads):
-            return super().run(inputs, weights)
+        with _threads.call(self.threads, exactly=self._asked):
+            return self.run_held(inputs, weights)
+
+    def run_held(
+        self, inputs: Mapping[str, Array], weights: Mapping[str, Weights]
+    ) -> dict[str, Array]:
+        """Run while BLAS is held to the right number of threads."""
+        return super().run(inputs, weights)

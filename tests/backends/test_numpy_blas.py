@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from zqcnn_xp import get_backend
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.ops import Conv2D
+from zqcnn_xp_numpy import NumpyBackend
 from zqcnn_xp_numpy.blas import BlasThreads, NumpyWalk
 
 POOLS = ThreadpoolController().select(user_api="blas")
@@ -57,6 +58,17 @@ def test_a_lower_number_stays():
     assert threads() == {3}
 
 
+def test_a_number_that_was_asked_for_replaces_a_lower_one():
+    pool = BlasThreads()
+    with threadpool_limits(1, user_api="blas"):
+        with pool.call(2, exactly=True):
+            assert threads() == {2}
+            with pool.call(2, exactly=True):
+                assert threads() == {1}
+        assert threads() == {1}
+    assert threads() == {3}
+
+
 def test_an_error_gives_the_threads_back():
     pool = BlasThreads()
     with pytest.raises(ZeroDivisionError), pool.call(1):
@@ -87,6 +99,28 @@ def network(channels):
     weights = {"weight": np.zeros((3, 3, channels, channels), np.float32)}
     node = Node("c", op, ("x",), ("y",), weights)
     return Graph((GraphInput("x", (None, channels, None, None)),), (node,), ("y",))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_the_setting_reaches_blas(monkeypatch, asked):
+    # As where the environment has OMP_NUM_THREADS=1, which BLAS has read when it was loaded.
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("ZQCNN_XP_THREADS", raising=False)
+    seen = set()
+
+    class Spy(NumpyBackend):
+        def kernel(self, op, *shapes):
+            return lambda w, *xs: (seen.update(threads()), op.forward(np, w, *xs))[1]
+
+        def prepare(self, op, weights):
+            return dict(weights)
+
+    spy = Spy(threads=2 if asked else None)
+    x = np.zeros((1, 58, 58, 128), np.float32)
+    with threadpool_limits(1, user_api="blas"):
+        spy.compile(network(128), {"x": (1, 128, 58, 58)})({"x": x})
+        assert threads() == {1}
+    assert seen == ({2} if asked else {1})
 
 
 @pytest.mark.parametrize(("channels", "large"), [(8, False), (128, True)])
