@@ -17,6 +17,7 @@ from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
 from zqcnn_xp_jax.cache import keep_programs
 from zqcnn_xp_jax.devices import accelerator_plugin, choose_device, device_name, device_names
+from zqcnn_xp_jax.threads import client_threads
 
 __all__ = ["JaxBackend", "Precision"]
 
@@ -50,7 +51,8 @@ class JaxBackend(Backend):
     Notes
     -----
     JAX's configuration is not changed, but for the cache where one is asked for: precision is set
-    around our own calls, in this thread.
+    around our own calls, in this thread. The setting ``threads`` reaches the CPU client where this
+    library is the first to start JAX: `zqcnn_xp_jax.threads`.
 
     Weights are arguments of the program, so programs for several shapes share them, and
     equal networks share programs.
@@ -78,13 +80,16 @@ class JaxBackend(Backend):
             msg = f"found precision {precision!r}, expected one of {', '.join(get_args(Precision))}"
             raise InputError(msg)
         try:
-            chosen = choose_device(jax, device)
+            with client_threads.starting():
+                chosen = choose_device(jax, device)
         except RuntimeError as error:
             if isinstance(error, BackendUnavailable):
                 raise
             msg = f"jax cannot start a device: {error}"
             raise BackendUnavailable(msg) from error
         super().__init__(jnp, chosen)
+        if chosen.platform == "cpu":
+            self.thread_setting = client_threads.setting
         self.precision = precision
         self.cache_dir = _cache_folder(cache_dir)
         if self.cache_dir is not None:
@@ -185,7 +190,9 @@ class JaxBackend(Backend):
         except ImportError as error:
             return Availability(ready=False, reason=f"jax cannot be imported: {error}", pip=_PIP)
         try:
-            return Availability(ready=True, version=jax.__version__, devices=device_names(jax))
+            with client_threads.starting():
+                names = device_names(jax)
+            return Availability(ready=True, version=jax.__version__, devices=names)
         except Exception as error:
             reason = f"jax cannot start a device: {error}"
             return Availability(ready=False, version=jax.__version__, reason=reason)
