@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.pipelines.faces import Face, Faces
 from zqcnn_xp.vision.io import read_image
+from zqcnn_xp.vision.opencv import opencv
 
 if TYPE_CHECKING:
     from zqcnn_xp.backend import Backend
@@ -246,10 +247,9 @@ def _shrink(image: NDArray[np.uint8], size: tuple[int, int] | None) -> NDArray[n
     scale = 1.0 if size is None else min(size[0] / width, size[1] / height)
     if scale >= 1:
         return image
-    import cv2
-
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrunk: NDArray[np.uint8] = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
+    with opencv() as cv2:
+        shrunk: NDArray[np.uint8] = cv2.resize(image, target, interpolation=cv2.INTER_AREA)
     return shrunk
 
 

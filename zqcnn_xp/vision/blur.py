@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import ImageError, InputError
+from zqcnn_xp.vision.opencv import opencv
 
 __all__ = ["blur_rule", "gaussian_blur"]
 
@@ -92,18 +93,18 @@ def gaussian_blur(
             return image
     else:
         rule = _checked(blur)
-    import cv2
-
     kernel, sigma = rule
-    try:
-        blurred = cv2.GaussianBlur(
-            image, (kernel, kernel), sigmaX=sigma, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101
-        )
-    except cv2.error as error:
-        raise ImageError(
-            f"found an array of shape {image.shape} and dtype {image.dtype}, expected "
-            "(H, W) or (H, W, C) of uint8, uint16 or float32"
-        ) from error
+    size = (kernel, kernel)
+    with opencv() as cv2:
+        try:
+            blurred = cv2.GaussianBlur(
+                image, size, sigmaX=sigma, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101
+            )
+        except cv2.error as error:
+            raise ImageError(
+                f"found an array of shape {image.shape} and dtype {image.dtype}, expected "
+                "(H, W) or (H, W, C) of uint8, uint16 or float32"
+            ) from error
     return np.asarray(blurred).reshape(image.shape)
 
 
