@@ -35,12 +35,19 @@ class _Version(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    from zqcnn_xp.cli import backends, convert, demo, detect, diff, info, models, run
+    from zqcnn_xp.cli import backends, bench, convert, demo, detect, diff, info, models, run
+    from zqcnn_xp.cli.arguments import positive_int
 
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("common options")
     group.add_argument("--backend", metavar="NAME", help="numpy, jax, cupy, ...; default: auto")
     group.add_argument("--device", metavar="NAME", help="a device of that backend, such as gpu:0")
+    group.add_argument(
+        "--threads",
+        type=positive_int,
+        metavar="N",
+        help="CPU threads to use; default: what affinity, quota and OMP_NUM_THREADS allow",
+    )
     group.add_argument(
         "--json", action="store_true", help="print one JSON document instead of tables"
     )
@@ -53,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (detect, run, info, convert, diff, backends, models, demo):
+    for module in (detect, run, info, convert, diff, bench, backends, models, demo):
         module.add(commands, common)
     return parser
 
@@ -82,10 +89,12 @@ def _fail(args: argparse.Namespace, message: str, code: int) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     """Run one sub-command, turning what it raises into a line and an exit code."""
+    from zqcnn_xp.config import arguments
     from zqcnn_xp.errors import ConfigError, InputError, ZqcnnError
 
     try:
-        code = int(args.run(args))
+        with arguments(threads=args.threads):
+            code = int(args.run(args))
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

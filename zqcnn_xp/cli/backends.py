@@ -58,9 +58,11 @@ def backends(args: argparse.Namespace) -> int:
             )
         print_table(("", "backend", "version", "devices", "state", "remark"), rows)
         if chosen:
-            threads = f", {chosen['threads']} threads" if chosen["threads"] else ""
-            print(f"chosen: {chosen['backend']} on {chosen['device']}{threads}")
+            print(f"chosen: {chosen['backend']} on {chosen['device']}")
             print(f"by: {chosen['source']}; {chosen['reason']}")
+            if chosen["threads"] or chosen["threads_source"]:
+                number = chosen["threads"] or "not known"
+                print(f"threads: {number} ({chosen['threads_source']})")
     if error:
         import sys
 

@@ -53,7 +53,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="find the faces in images",
         description="Find the faces in images. Boxes are x1 y1 x2 y2 in pixels of the upright "
         "image. Images that cannot be read are reported, the others are processed all the same, "
-        "and the exit code is then 1.",
+        "and the exit code is then 1. With a number of threads (--threads, or the setting), that "
+        "many images are processed at the same time, or parts of a single one; without, one.",
     )
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="file, folder, pattern, or - for standard input"
@@ -67,9 +68,6 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="DIR_OR_FILE",
         help="write the images with their faces drawn in: to a file for a single image, else to "
         "a folder, which is made",
-    )
-    parser.add_argument(
-        "--threads", type=positive_int, default=1, metavar="N", help="threads to use (default: 1)"
     )
     parser.add_argument(
         "--max-pixels", type=positive_int, metavar="N", help="largest image (default: 64000000)"
@@ -172,25 +170,32 @@ def _one(detector: MTCNN, source: Source, target: Path | None, max_pixels: int |
     return Outcome(source.path, width, height, face_document(faces))
 
 
-def _all(args: argparse.Namespace, detector: MTCNN, sources: Sequence[Source]) -> Iterator[Outcome]:
-    """Yield the outcomes in order, ``args.threads`` images at a time, never far ahead."""
+def _all(
+    args: argparse.Namespace, detector: MTCNN, sources: Sequence[Source], threads: int
+) -> Iterator[Outcome]:
+    """Yield the outcomes in order, so many images at a time, never far ahead."""
     targets: Sequence[Path | None] = [None] * len(sources)
     if args.draw is not None:
         targets = _targets(sources, args.draw)
     work = zip(sources, targets, strict=True)
-    if args.threads == 1 or len(sources) == 1:
+    if threads == 1 or len(sources) == 1:
         for source, target in work:
             yield _one(detector, source, target, args.max_pixels)
         return
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
+    from contextvars import copy_context
 
     waiting: deque[Future[Outcome]] = deque()
-    with ThreadPoolExecutor(args.threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for source, target in work:
-                waiting.append(pool.submit(_one, detector, source, target, args.max_pixels))
-                if len(waiting) > args.threads:
+                # A thread does not inherit the context, which holds the settings.
+                work_on = copy_context().run
+                waiting.append(
+                    pool.submit(work_on, _one, detector, source, target, args.max_pixels)
+                )
+                if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -204,6 +209,7 @@ def detect(args: argparse.Namespace) -> int:
     from time import perf_counter
 
     from zqcnn_xp.cli.files import expand
+    from zqcnn_xp.threads import thread_setting
 
     sources = expand(args.paths, recursive=args.recursive)
     if args.max_pixels is not None:
@@ -212,10 +218,12 @@ def detect(args: argparse.Namespace) -> int:
         # Pillow has a ceiling of its own; this process decodes for this command alone.
         Image.MAX_IMAGE_PIXELS = max(args.max_pixels, Image.MAX_IMAGE_PIXELS or 0)
     # Images are spread over the threads; a single one is cut into parts instead.
-    detector = make_detector(args, threads=args.threads if len(sources) == 1 else 1)
+    setting = thread_setting()
+    threads = setting.value if setting.asked else 1
+    detector = make_detector(args, threads=threads if len(sources) == 1 else 1)
     start = perf_counter()
     outcomes = []
-    for outcome in tracked(_all(args, detector, sources), len(sources), "detecting"):
+    for outcome in tracked(_all(args, detector, sources, threads), len(sources), "detecting"):
         outcomes.append(outcome)
         if outcome.error:
             note(f"error: {outcome.error}")
