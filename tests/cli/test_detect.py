@@ -141,6 +141,9 @@ def test_many_threads_keep_the_order_and_the_results(cli, portrait):
     assert serial.code == threaded.code == 0
     assert [image["path"][0] for image in serial.document["images"]] == list("012345")
     assert threaded.document == serial.document
+    asked = cli("detect", "*.*", "--json", *NUMPY, ZQCNN_XP_THREADS="3")
+    assert asked.document == serial.document
+    assert cli("detect", "*.*", "--json", *NUMPY, ZQCNN_XP_THREADS="x").code == 2
 
 
 def test_options_reach_the_detector(cli, portrait):
@@ -288,3 +291,29 @@ def test_the_help_names_the_defaults_in_force(cli):
     assert f"each network (default: {spaced(right.thresholds)})" in text
     nms = f"(default: {spaced(right.nms_thresholds)}; with --compat: "
     assert f"{nms}{spaced(original.nms_thresholds)})" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "setting", "threads"), [(None, None, 1), ("3", "2", 3), (None, "2", 2)]
+)
+def test_a_single_image_is_cut_where_threads_are_asked_for(
+    monkeypatch, tmp_path, option, setting, threads
+):
+    from zqcnn_xp import get_backend
+    from zqcnn_xp.cli import detect, main
+
+    seen = []
+
+    def make(args, threads):
+        seen.append((threads, get_backend("numpy").thread_setting.asked))
+        raise InputError("seen")
+
+    monkeypatch.setattr(detect, "make_detector", make)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ZQCNN_XP_THREADS", raising=False)
+    if setting:
+        monkeypatch.setenv("ZQCNN_XP_THREADS", setting)
+    blank(tmp_path / "one.png", 20, 20)
+    words = ["--threads", option] if option else []
+    assert main(["detect", "one.png", *words]) == 2
+    assert seen == [(threads, threads > 1)]
