@@ -1,0 +1,14 @@
+"""OpenVINO computes the network that it gets, in float32."""
+
+import pytest
+
+from zqcnn_xp.bench import peer_openvino
+
+pytest.importorskip("openvino")
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_outputs_are_the_references(make, agrees, batch, threads):
+    network = make(batch)
+    agrees(peer_openvino.prepare(network, threads), network)

@@ -1,0 +1,1 @@
+"""Measure backends against other runtimes."""

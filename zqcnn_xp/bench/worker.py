@@ -1,0 +1,112 @@
+"""The process of one side: it loads networks and runs blocks of calls when told to.
+
+Every side has a process of its own, so that one that crashes is a line in the table and not the
+end of it, and threads, thread pools and settings of one are not met by another. Requests and
+replies are lines of JSON on standard input and output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TextIO
+
+from zqcnn_xp.bench.network import Network, Runner, save_arrays
+
+__all__ = ["OUTPUTS", "serve"]
+
+OUTPUTS = "outputs.npz"
+CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def ours(network: Network, backend: str, threads: int, device: str | None = None) -> Runner:
+    """Make one of our backends ready to run a network."""
+    from zqcnn_xp.registry import get_backend
+    from zqcnn_xp.session import Session
+
+    session = Session(network.graph, get_backend(backend, device=device, threads=threads))
+    given = dict(network.inputs)
+    return lambda: session(given)
+
+
+class _Side:
+    """Answers requests about one runtime."""
+
+    def __init__(self, kind: str, name: str, threads: int, device: str | None) -> None:
+        self.kind, self.name, self.threads, self.device = kind, name, threads, device
+        self.run: Runner | None = None
+
+    def load(self, folder: str) -> dict[str, Any]:
+        """Make ready the network in a folder, run it once, and write the outputs beside it."""
+        from zqcnn_xp.bench.peers import PEERS
+
+        self.run = None  # frees the network before
+        network = Network.load(Path(folder))
+        start = time.perf_counter()
+        if self.kind == "ours":
+            self.run = ours(network, self.name, self.threads, self.device)
+        else:
+            self.run = PEERS[self.name].prepare(network, self.threads)
+        found = self.run()
+        seconds = time.perf_counter() - start
+        outputs = {name: found[name] for name in network.graph.outputs}
+        save_arrays(Path(folder, f"{self.name}-{OUTPUTS}"), outputs)
+        return {"seconds": seconds}
+
+    def block(self, lead: int, count: int, clock: str) -> dict[str, Any]:
+        """Run some calls that do not count, then some that do; return their milliseconds."""
+        run, now = self.run, CLOCKS[clock]
+        if run is None:
+            msg = "no network is loaded"
+            raise RuntimeError(msg)
+        for _ in range(lead):
+            run()
+        marks = [now()]
+        for _ in range(count):
+            run()
+            marks.append(now())
+        return {"ms": [(after - before) * 1e3 for before, after in pairwise(marks)]}
+
+
+def serve(arguments: Sequence[str], requests: TextIO, replies: TextIO) -> None:
+    """Answer requests until they end.
+
+    Parameters
+    ----------
+    arguments
+        ``"ours"`` or ``"peer"``, its name, its number of threads, its device or "".
+    requests, replies
+        Lines of JSON.
+    """
+    from zqcnn_xp.errors import BackendUnavailable
+
+    kind, name, threads, device = arguments
+    side = _Side(kind, name, int(threads), device or None)
+    for line in requests:
+        request = json.loads(line)
+        try:
+            reply = getattr(side, request.pop("do"))(**request)
+        except BackendUnavailable as error:
+            reply = {"error": str(error), "state": "missing"}
+        except Exception as error:  # whatever a runtime raises is its answer
+            words = f"{type(error).__name__}: {error}".strip()
+            reply = {"error": words, "state": "refused"}
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+
+
+def main() -> None:
+    """Serve on the process's own pipes."""
+    # C++ libraries print to descriptor 1: what they say goes where errors go.
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    serve(sys.argv[1:], sys.stdin, replies)
+
+
+if __name__ == "__main__":
+    main()
