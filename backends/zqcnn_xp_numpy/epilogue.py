@@ -1,4 +1,4 @@
-"""Bias and activation applied in place, while a block is still in the cache."""
+"""Bias and activation of a block of results, while it is still in the cache."""
 
 from __future__ import annotations
 
@@ -10,47 +10,133 @@ import numpy as np
 from zqcnn_xp.ops.activation import Activation
 from zqcnn_xp.ops.base import Op, Weights
 from zqcnn_xp.ops.prelu import PReLU
+from zqcnn_xp_numpy.tape import Rows, Tape
 
-__all__ = ["Rows", "epilogue"]
+__all__ = ["cut", "finish"]
 
-Rows: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
+# A step of an epilogue: adds the calls that compute ``out`` from ``source``, which may be the same.
+Step: TypeAlias = Callable[[Tape, Rows, Rows], None]
+
+# Floats over which vectors of channels are repeated: NumPy's inner loops are then long, and the
+# vector stays in the first-level cache. Measured.
+LONG = 1024
+# From so many floats on, the bounds of `numpy.clip` as scalars beat two ufuncs with rows.
+LARGE = 1 << 14
 
 
-def epilogue(activation: Op | None, w: Weights, repeat: int) -> Callable[[Rows], None] | None:
-    """Return what applies an activation in place to rows of ``repeat`` pixels, or None for none.
+def finish(
+    tape: Tape, bias: Any, activation: Op | None, w: Weights, block: Rows, target: Rows
+) -> None:
+    """Add a bias (O,) or None, and an activation, to a block and write it to ``target``.
 
-    Per-channel vectors are repeated to the length of a row: NumPy's inner loop then runs over a
-    row instead of over a handful of channels.
+    Parameters
+    ----------
+    block
+        (samples, rows, W' * O): what was computed, overwritten; W' may exceed W.
+    target
+        (samples, rows, W * O), each row without gaps; may be ``block`` itself.
     """
-    if activation is None:
-        return None
+    if block.shape != target.shape:
+        block = block[:, :, : target.shape[2]]
+    channels = _channels(bias, activation, w, target.shape[2])
+    steps: list[Step] = []
+    if bias is not None:
+        steps.append(_binary(np.add, bias))
+    if activation is not None:
+        steps.extend(_activation(activation, w, channels))
+    if not steps:
+        if block is not target:
+            tape.add(np.copyto, target, block)
+        return
+    source, out = cut(block, channels), cut(target, channels)
+    for step in steps[:-1]:
+        step(tape, source, source)
+    steps[-1](tape, source, out)
+
+
+def _channels(bias: Any, activation: Op | None, w: Weights, row: int) -> int:
+    """Return the length of the vectors that meet the block, or that of its rows."""
+    if bias is not None:
+        return int(bias.shape[0])
+    if isinstance(activation, PReLU) and not activation.shared:
+        return int(w["slope"].shape[0])
+    return row
+
+
+def cut(rows: Rows, channels: int) -> Rows:
+    """Cut rows into pieces of some pixels each, equal pieces of about `LONG` floats."""
+    n, h, row = rows.shape
+    pixels = row // max(channels, 1)
+    fitting = [p for p in range(1, pixels + 1) if pixels % p == 0 and p * channels <= LONG]
+    piece = channels * (fitting[-1] if fitting else 1)
+    return rows.reshape(n, h, row // max(piece, 1), piece)
+
+
+def _binary(function: Callable[..., object], vector: Any) -> Step:
+    def step(tape: Tape, source: Rows, out: Rows) -> None:
+        tape.add(function, source, tape.tiled(vector, source.shape[-1]), out=out)
+
+    return step
+
+
+def _activation(activation: Op, w: Weights, channels: int) -> list[Step]:
     if isinstance(activation, PReLU):
-        return _prelu(w["slope"], 1 if activation.shared else repeat)
+        slope = w["slope"]
+        if slope.size and slope.max() <= 1:
+            return [_leaky(slope)]
+        return [_any_slope(slope)]
     if isinstance(activation, Activation):
         if activation.kind == "relu":
-            return lambda y: _discard(np.maximum(y, 0, out=y))
+            return [_bounds(0.0, np.inf)]
         if activation.kind == "clip":
-            low, high = np.float32(activation.low), np.float32(activation.high)
-            return lambda y: _discard(np.clip(y, low, high, out=y))
-        if activation.kind == "leaky_relu" and 0 <= activation.alpha <= 1:
-            alpha = np.float32(activation.alpha)
-            return lambda y: _discard(np.maximum(y, y * alpha, out=y))
-    return lambda y: np.copyto(y, activation.forward(np, w, y)[0])
+            return [_bounds(activation.low, activation.high)]
+        if activation.kind == "leaky_relu" and activation.alpha <= 1:
+            return [_leaky(np.full(1, activation.alpha, np.float32))]
+
+    def step(tape: Tape, source: Rows, out: Rows) -> None:
+        tape.add(_reference, activation, w, source, out)
+
+    return [step]
 
 
-def _prelu(slope: Rows, repeat: int) -> Callable[[Rows], None]:
-    slopes = np.tile(slope, repeat)
-    if slope.size and slope.min() >= 0 and slope.max() <= 1:
-        return lambda y: _discard(np.maximum(y, y * slopes, out=y))
+def _bounds(low: float, high: float) -> Step:
+    def step(tape: Tape, source: Rows, out: Rows) -> None:
+        if source.size >= LARGE:
+            tape.add(np.clip, source, np.float32(low), np.float32(high), out=out)
+            return
+        tape.add(np.maximum, source, tape.row(low, source.shape[-1]), out=out)
+        if high != np.inf:
+            tape.add(np.minimum, out, tape.row(high, source.shape[-1]), out=out)
 
-    def apply(y: Rows) -> None:
-        below = np.minimum(y, 0)
-        below *= slopes
-        np.maximum(y, 0, out=y)
-        y += below
-
-    return apply
+    return step
 
 
-def _discard(_: Any) -> None:
-    """Drop what an in-place function returns."""
+def _leaky(slope: Rows) -> Step:
+    """Slopes up to 1, negative ones too: the larger of value and scaled value."""
+
+    def step(tape: Tape, source: Rows, out: Rows) -> None:
+        scaled = tape.scratch("scaled", source.shape)
+        tape.add(np.multiply, source, _scalar_or_row(tape, slope, source.shape[-1]), out=scaled)
+        tape.add(np.maximum, source, scaled, out=out)
+
+    return step
+
+
+def _any_slope(slope: Rows) -> Step:
+    def step(tape: Tape, source: Rows, out: Rows) -> None:
+        below = tape.scratch("scaled", source.shape)
+        zeros = tape.row(0.0, source.shape[-1])
+        tape.add(np.minimum, source, zeros, out=below)
+        tape.add(np.multiply, below, _scalar_or_row(tape, slope, source.shape[-1]), out=below)
+        tape.add(np.maximum, source, zeros, out=out)
+        tape.add(np.add, out, below, out=out)
+
+    return step
+
+
+def _scalar_or_row(tape: Tape, slope: Rows, length: int) -> Any:
+    return np.float32(slope[0]) if slope.size == 1 else tape.tiled(slope, length)
+
+
+def _reference(activation: Op, w: Weights, source: Rows, out: Rows) -> None:
+    np.copyto(out, activation.forward(np, w, source)[0])

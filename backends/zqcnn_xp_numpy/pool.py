@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from zqcnn_xp.backend import Kernel
 from zqcnn_xp.ops.base import Shape, Weights
 from zqcnn_xp.ops.pool2d import Pool2D
-from zqcnn_xp_numpy.conv import bordered
-from zqcnn_xp_numpy.epilogue import Rows
+from zqcnn_xp_numpy.tape import Rows, Stage, Tape, blocks
 
-__all__ = ["pool_kernel"]
+__all__ = ["pool_stage"]
+
+# Floats of one block of folded rows, which the folding of columns finds in the cache.
+BLOCK = 1 << 15
 
 
-def pool_kernel(op: Pool2D, shape: Shape) -> Kernel | None:
-    """Return a kernel for windowed pooling at this logical shape, or None for the whole map."""
+def pool_stage(op: Pool2D, shape: Shape) -> Stage | None:
+    """Return the stage of windowed pooling at this logical shape, or None for the whole map."""
     if op.kernel is None or op.dilation != (1, 1):
         return None
-    _, _, h, width = shape
+    n, c, h, width = shape
     _, _, ho, wo = op.infer(shape)[0]
     (kh, kw), (sy, sx) = op.kernel, op.stride
     pads = op.padding(h, width)
@@ -39,31 +41,60 @@ def pool_kernel(op: Pool2D, shape: Shape) -> Kernel | None:
     if not largest:
         rows, columns = op.counts(h, width)
         cells = np.maximum(np.outer(rows, columns), 1)
-        scale = (1.0 / cells).astype(np.float32)[None, :, :, None]
+        scale = np.repeat((1.0 / cells).astype(np.float32)[:, :, None], c, axis=2)
+    whole = op.kernel == (h, width) and (ho, wo) == (1, 1) and not any(pads)
 
-    def run(w: Weights, x: Rows) -> tuple[Rows, ...]:
-        y = bordered(x, pads, border)
-        y = _fold(fold, y, 1, kh, sy, ho)
-        y = _fold(fold, y, 2, kw, sx, wo)
-        if scale is not None:
-            y = y * scale
-        return (y,)
+    def stage(tape: Tape, w: Weights, xs: Sequence[Rows], outs: Sequence[Rows]) -> None:
+        if whole:
+            cells = tape.contiguous(xs[0]).reshape(n, h * width, c)
+            y = outs[0].reshape(n, c)
+            tape.add(fold.reduce, cells, axis=1, out=y)
+            if scale is not None:
+                tape.add(np.multiply, y, scale[0, 0], out=y)
+            return
+        x = tape.bordered(xs[0], pads, border)
+        for samples, part in blocks(n, ho, x.shape[2] * c, BLOCK):
+            some, target = x[samples], outs[0][samples, part]
+            lines = _fold(tape, fold, some[:, part.start * sy :], 1, kh, sy, target.shape[1])
+            _fold(tape, fold, lines, 2, kw, sx, wo, target)
+            if scale is not None:
+                tape.add(np.multiply, target, scale[part], out=target)
 
-    return run
+    return stage
 
 
-def _fold(fold: Any, x: Rows, axis: int, kernel: int, stride: int, out: int) -> Rows:
+def _fold(
+    tape: Tape,
+    fold: Any,
+    x: Rows,
+    axis: int,
+    kernel: int,
+    stride: int,
+    count: int,
+    out: Rows | None = None,
+) -> Rows:
     """Fold ``kernel`` shifted views along one axis; a last window may be only partly inside."""
     size = x.shape[axis]
 
-    def view(start: int, count: int) -> Rows:
-        stop = start + (count - 1) * stride + 1
-        return x[:, start:stop:stride] if axis == 1 else x[:, :, start:stop:stride]
+    def view(x: Rows, start: int, count: int, step: int) -> Rows:
+        stop = start + (count - 1) * step + 1
+        return x[:, start:stop:step] if axis == 1 else x[:, :, start:stop:step]
 
-    y: Rows = view(0, out).copy()
+    first = view(x, 0, count, stride)
+    if out is None:
+        if kernel == 1:
+            return first
+        out = tape.scratch("folded", first.shape)
+    done = first
     for i in range(1, kernel):
-        inside = min(out, max(-(-(size - i) // stride), 0))
+        inside = min(count, max(-(-(size - i) // stride), 0))
+        if inside < count and done is first:
+            tape.add(np.copyto, out, first)
+            done = out
         if inside:
-            part = y[:, :inside] if axis == 1 else y[:, :, :inside]
-            fold(part, view(i, inside), out=part)
-    return y
+            part = view(out, 0, inside, 1)
+            tape.add(fold, view(done, 0, inside, 1), view(x, i, inside, stride), out=part)
+            done = out
+    if done is first:
+        tape.add(np.copyto, out, first)
+    return out

@@ -1,0 +1,69 @@
+"""Memory for the values of a graph, given again as soon as nothing reads it any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from zqcnn_xp_numpy.tape import Pads, Rows
+
+__all__ = ["Buffer", "Buffers"]
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory, and how many values still lie in it."""
+
+    key: Any
+    base: Rows
+    users: int = 1
+
+
+class Buffers:
+    """Free buffers, by what they can hold.
+
+    A buffer with a border of zeros holds nothing but values of the same shape and border: the
+    border is written once.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[Any, list[Buffer]] = {}
+
+    def plain(self, shape: tuple[int, ...]) -> tuple[Rows, Buffer]:
+        """Return an array without gaps, and its buffer."""
+        size = prod(shape)
+        fitting = [
+            key
+            for key, free in self._free.items()
+            if free and isinstance(key, int) and size <= key <= 2 * size
+        ]
+        # Zeros, for references are tried on them before there are values.
+        made = Buffer(size, np.zeros(size, np.float32)) if not fitting else None
+        found = made or self._taken(min(fitting))
+        return found.base[:size].reshape(shape), found
+
+    def framed(self, shape: tuple[int, ...], pads: Pads) -> tuple[Rows, Buffer]:
+        """Return a map inside a border of zeros, and its buffer."""
+        n, h, w, c = shape
+        top, bottom, left, right = pads
+        key = (shape, pads)
+        if self._free.get(key):
+            found = self._taken(key)
+        else:
+            size = (n, h + top + bottom, w + left + right, c)
+            found = Buffer(key, np.zeros(size, np.float32))
+        return found.base[:, top : top + h, left : left + w], found
+
+    def leave(self, buffer: Buffer) -> None:
+        """Count one value less; the last one frees the buffer."""
+        buffer.users -= 1
+        if buffer.users == 0:
+            self._free.setdefault(buffer.key, []).append(buffer)
+
+    def _taken(self, key: Any) -> Buffer:
+        found = self._free[key].pop()
+        found.users = 1
+        return found
