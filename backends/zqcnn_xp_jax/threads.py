@@ -51,9 +51,9 @@ class ClientThreads:
                 return
             wanted = thread_setting()
             before = {name: os.environ.get(name) for name in _NAMES}
-            theirs = next(((n, t) for n, t in before.items() if _positive(t)), None)
+            theirs = next((name for name, text in before.items() if _number(text)), None)
             if theirs is not None and not wanted.asked:
-                wanted = Setting(int(theirs[1]), theirs[0], 2)
+                wanted = Setting(_number(before[theirs]), theirs, 2)
             try:
                 os.environ.update(dict.fromkeys(_NAMES, str(wanted.value)))
                 yield
@@ -73,8 +73,9 @@ class ClientThreads:
         return Setting(None, "", 4) if self._found is None else self._found
 
 
-def _positive(text: str | None) -> bool:
-    return text is not None and text.isascii() and text.isdigit() and int(text) > 0
+def _number(text: str | None) -> int:
+    """Return the number that a variable holds, or 0 where it holds none."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
 
 
 def _started() -> bool:
