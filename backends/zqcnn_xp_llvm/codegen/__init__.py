@@ -1,0 +1,1 @@
+"""Generating LLVM IR from Python: vectors, memory, loops, functions of vectors."""

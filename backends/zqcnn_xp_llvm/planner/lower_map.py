@@ -1,0 +1,241 @@
+"""Formulas, softmax and copies as instructions."""
+
+from __future__ import annotations
+
+from zqcnn_xp.ops.base import Shape
+from zqcnn_xp.ops.concat import Concat
+from zqcnn_xp.ops.slice import Slice
+from zqcnn_xp.ops.softmax import Softmax as SoftmaxOp
+from zqcnn_xp.ops.upsample import Upsample
+from zqcnn_xp_llvm.kernels.copies import CopyCells, CopyRuns, Turn
+from zqcnn_xp_llvm.kernels.pointwise import Pointwise
+from zqcnn_xp_llvm.kernels.softmax import Softmax
+from zqcnn_xp_llvm.planner.lower_conv import row_params
+from zqcnn_xp_llvm.planner.lower_window import block_params
+from zqcnn_xp_llvm.planner.moves import moves_of, repeats_of
+from zqcnn_xp_llvm.planner.steps import MapStep, MoveStep, SoftmaxStep
+from zqcnn_xp_llvm.planner.storage import Instruction, Place, Pool, Storage, instruction
+
+__all__ = ["convert", "map_step", "move", "softmax"]
+
+_TILES = (4, 3, 2, 1)
+
+
+def _tile(vectors: int) -> int:
+    """Return how many vectors to take at a time: as many as fit, and as divide evenly."""
+    return next(t for t in _TILES if t <= vectors and (vectors % t == 0 or vectors > 8))
+
+
+def map_step(
+    pool: Pool, step: MapStep, xs: list[Storage], out: Storage, rows: range
+) -> list[Instruction]:
+    """Return the instructions that apply a formula to some rows."""
+    lanes = pool.target.lanes
+    size = out.layout.map
+    blocks = out.layout.kind == "blocks"
+    flat = all(s.layout.kind == "plain" for s in (*xs, out)) and len(rows) == size.h
+    flat = flat and not step.params and not step.spread
+    if flat:
+        # One long row, whatever the axes.
+        channels, count, width = 1, 1, size.size
+    else:
+        channels, count, width = out.layout.planes, len(rows), size.w
+    single = not blocks and width < lanes
+    tile = 1 if single else _tile(max(width if blocks else width // lanes, 1))
+    across = tile if blocks or single else tile * lanes
+    kernel = Pointwise(step.formula, blocks, tile, step.spread, single)
+    places: dict[str, Place] = {"out": out.at(rows.start)}
+    integers = {"channels": channels, "rows": count}
+    integers |= {"tiles": -(-width // across), "tile_last": width - across}
+    integers |= {"out_row": out.layout.row, "out_channel": out.layout.plane}
+    for k, x in enumerate(xs):
+        spread = k in step.spread
+        places[f"x{k}"] = x.at(0 if spread else rows.start)
+        integers[f"x{k}_row"] = 0 if spread else x.layout.row
+        integers[f"x{k}_channel"] = x.layout.plane
+    if blocks:
+        places["params"] = block_params(pool, step, size.c)
+    else:
+        places["params"] = row_params(pool, step, slice(0, size.c))
+    return [instruction(kernel, places, integers)]
+
+
+def softmax(
+    pool: Pool, step: SoftmaxStep, x: Storage, out: Storage, shape: Shape
+) -> list[Instruction]:
+    """Return the instructions of a softmax over planes or logical order."""
+    op = step.op
+    if not isinstance(op, SoftmaxOp):
+        raise TypeError(f"{op} is no softmax")
+    lanes = pool.target.lanes
+    axis = op.axis % len(shape)
+    if len(shape) == 4 and axis == 1:
+        inner, outer = shape[3], shape[2]
+        strides = (x.layout.row, out.layout.row, x.layout.plane, out.layout.plane)
+    else:
+        inner = 1
+        for size in shape[axis + 1 :]:
+            inner *= size
+        outer = 1
+        for size in shape[1:axis]:
+            outer *= size
+        whole = 4 * inner * shape[axis]
+        strides = (whole, whole, 4 * inner, 4 * inner)
+    across = lanes if inner >= lanes else 1
+    kernel = Softmax(single=across == 1)
+    integers = {
+        "outer": outer,
+        "x_outer": strides[0],
+        "out_outer": strides[1],
+        "rows": 1,
+        "tiles": -(-inner // across),
+        "tile_last": inner - across,
+        "cells": shape[axis],
+        "x_step": strides[2],
+        "out_step": strides[3],
+    }
+    return [instruction(kernel, {"x": x.at(), "out": out.at()}, integers)]
+
+
+Loop = tuple[int, int, int]
+"""Count, bytes from turn to turn in the source, and in the target."""
+
+
+def _nest(loops: list[Loop]) -> list[Loop]:
+    """Drop loops of one turn and merge those that run on where the inner one ends."""
+    kept: list[Loop] = []
+    for count, x, out in (loop for loop in loops if loop[0] > 1):
+        if kept and kept[-1][1] == count * x and kept[-1][2] == count * out:
+            kept[-1] = (kept[-1][0] * count, x, out)
+        else:
+            kept.append((count, x, out))
+    return kept
+
+
+def copy_loops(pool: Pool, loops: list[Loop], source: Place, target: Place) -> list[Instruction]:
+    """Return copies of single floats under any loops, the innermost last."""
+    loops = _nest(loops)
+    lanes = pool.target.lanes
+    found = []
+    *outer, inner = loops or [(1, 4, 4)]
+    # What four loops do not hold is written out.
+    starts = [(0, 0)]
+    while len(outer) > 4:
+        count, x, out = outer.pop(0)
+        starts = [(a + k * x, b + k * out) for a, b in starts for k in range(count)]
+    nest = [(1, 0, 0)] * (4 - len(outer)) + outer
+    integers: dict[str, int] = {}
+    for k, (count, x, out) in enumerate(nest):
+        integers |= {f"count{k}": count, f"x{k}": x, f"out{k}": out}
+    count, x, out = inner
+    if x == out == 4:
+        tile = _tile(count // lanes) if count >= lanes else 0
+        step = tile * lanes or 1
+        kernel: CopyRuns | CopyCells = CopyRuns(tile)
+        integers |= {"tiles": -(-count // step), "tile_last": count - step}
+    else:
+        kernel = CopyCells()
+        integers |= {"count": count, "x_step": x, "out_step": out}
+    for a, b in starts:
+        places = {"x": (source[0], source[1] + a), "out": (target[0], target[1] + b)}
+        found.append(instruction(kernel, places, integers))
+    return found
+
+
+def convert(pool: Pool, x: Storage, out: Storage, rows: range) -> list[Instruction]:
+    """Return the copies of some rows from one layout to another."""
+    lanes = pool.target.lanes
+    size, count = x.layout.map, len(rows)
+    a, b = x.layout, out.layout
+    start = (x.at(rows.start), out.at(rows.start))
+    if (a.kind == "blocks") == (b.kind == "blocks"):
+        run = lanes if a.kind == "blocks" else 1
+        loops = [(count, a.row, b.row), (a.planes, a.plane, b.plane), (size.w * run, 4, 4)]
+        return copy_loops(pool, loops, *start)
+    whole = size.c // lanes if size.w >= lanes else 0
+    to_planes = a.kind == "blocks"
+    found = []
+    if whole:
+        x_step, out_step = (a.pixel, b.plane) if to_planes else (a.plane, b.pixel)
+        each = (a.plane, b.plane * lanes) if to_planes else (a.plane * lanes, b.plane)
+        integers = {"count0": count, "x0": a.row, "out0": b.row}
+        integers |= {"count1": whole, "x1": each[0], "out1": each[1]}
+        integers |= {"count2": 1, "count3": 1, "x_step": x_step, "out_step": out_step}
+        integers |= {"tiles": -(-size.w // lanes), "tile_last": size.w - lanes}
+        places = {"x": start[0], "out": start[1]}
+        found.append(instruction(Turn(to_planes), places, integers))
+    for block in range(whole, -(-size.c // lanes)):
+        some = min(size.c - block * lanes, lanes)
+        plane = (block if to_planes else block * lanes, block * lanes if to_planes else block)
+        source, goal = x.at(rows.start, plane[0]), out.at(rows.start, plane[1])
+        steps = (4, b.plane) if to_planes else (a.plane, 4)
+        loops = [(count, a.row, b.row), (some, *steps), (size.w, a.pixel, b.pixel)]
+        found += copy_loops(pool, loops, source, goal)
+    return found
+
+
+def move(
+    pool: Pool, step: MoveStep, xs: list[Storage], out: Storage, shapes: list[Shape], rows: range
+) -> list[Instruction]:
+    """Return the copies of a step that moves elements; of some rows where it keeps rows."""
+    op, lay = step.op, out.layout
+    lanes = pool.target.lanes
+    if len(step.shape) == 4 and isinstance(op, Concat) and op.axis % 4 == 1:
+        found, channel = [], 0
+        for x in xs:
+            plane = channel // lanes if lay.kind == "blocks" else channel
+            found += _planes(pool, x, out, 0, plane, x.layout.planes, rows)
+            channel += x.layout.map.c
+        return found
+    if len(step.shape) == 4 and isinstance(op, Slice) and op.axis % 4 == 1 and op.step == 1:
+        first, _, _ = slice(op.start, op.stop, 1).indices(shapes[0][1])
+        plane = first // lanes if lay.kind == "blocks" else first
+        return _planes(pool, xs[0], out, plane, 0, lay.planes, rows)
+    if isinstance(op, Upsample):
+        return _repeat(pool, op, xs[0], out, shapes[0], rows)
+    found = []
+    for m in moves_of(op, shapes, step.shape):
+        loops = [
+            (count, 4 * a, 4 * b) for count, a, b in zip(m.sizes, m.source, m.target, strict=True)
+        ]
+        buffer, start = xs[m.read].at()
+        source = (buffer, start + 4 * m.source_start)
+        goal = (out.buffer, out.at()[1] + 4 * m.target_start)
+        found += copy_loops(pool, loops, source, goal)
+    return found
+
+
+def _planes(
+    pool: Pool, x: Storage, out: Storage, read: int, write: int, planes: int, rows: range
+) -> list[Instruction]:
+    """Copy some planes, or blocks, to others."""
+    a, b = x.layout, out.layout
+    run = a.map.w * (pool.target.lanes if a.kind == "blocks" else 1)
+    loops = [(len(rows), a.row, b.row), (planes, a.plane, b.plane), (run, 4, 4)]
+    return copy_loops(pool, loops, x.at(rows.start, read), out.at(rows.start, write))
+
+
+def _repeat(
+    pool: Pool, op: Upsample, x: Storage, out: Storage, shape: Shape, rows: range
+) -> list[Instruction]:
+    up = repeats_of(op, shape)
+    if up is None:
+        raise TypeError(f"{op} moves no elements")
+    a, b = x.layout, out.layout
+    run = pool.target.lanes if a.kind == "blocks" else 1
+    found = []
+    for y in range(up[0]):
+        # Output rows y, y + up, ... within the range.
+        first = rows.start + (y - rows.start) % up[0]
+        count = len(range(first, rows.stop, up[0]))
+        if not count:
+            continue
+        loops = [
+            (count, a.row, b.row * up[0]),
+            (a.planes, a.plane, b.plane),
+            (a.map.w, a.pixel, b.pixel * up[1]),
+            (up[1], 0, b.pixel),
+            (run, 4, 4),
+        ]
+        found += copy_loops(pool, loops, x.at(first // up[0]), out.at(first))
+    return found

@@ -1,0 +1,106 @@
+"""What a step needs of the values it reads: their layout, their border, room behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from zqcnn_xp.ops.base import Shape
+from zqcnn_xp_llvm.planner.assign import dense_reads_blocks, window_of
+from zqcnn_xp_llvm.planner.layout import NO_BORDER, Border, Layout
+from zqcnn_xp_llvm.planner.moves import is_reshape
+from zqcnn_xp_llvm.planner.steps import (
+    ConvStep,
+    DenseStep,
+    HostStep,
+    MapStep,
+    MoveStep,
+    SoftmaxStep,
+    Step,
+    WindowStep,
+)
+
+__all__ = ["Need", "needs_of"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """How a value has to lie for one reader.
+
+    Parameters
+    ----------
+    kind
+        ``"blocks"``, ``"planar"`` (rows or logical order), ``"plain"`` (logical order) or
+        ``"any"``.
+    border
+        Cells that have to be there.
+    room
+        The reader may touch a float behind the last one, so the memory must be ours.
+    """
+
+    kind: Literal["blocks", "planar", "plain", "any"]
+    border: Border = NO_BORDER
+    room: bool = False
+
+    def met(self, layout: Layout, *, ours: bool) -> bool:
+        """Whether a layout serves the reader."""
+        fits = {
+            "blocks": layout.kind == "blocks",
+            "planar": layout.kind != "blocks",
+            "plain": layout.kind == "plain",
+            "any": True,
+        }[self.kind]
+        return fits and layout.border.covers(self.border) and (ours or not self.room)
+
+
+def needs_of(
+    step: Step, shapes: Mapping[str, Shape], kinds: Mapping[str, bool], lanes: int
+) -> list[Need]:
+    """Return the need of each value that a step reads.
+
+    Parameters
+    ----------
+    step
+        The step.
+    shapes, kinds
+        Logical shapes of all values, and whether they lie in blocks.
+    lanes
+        Channels of a block.
+    """
+    blocks = kinds[step.writes]
+    same = Need("blocks" if blocks else "planar")
+    ins = [shapes[v] for v in step.reads]
+    if isinstance(step, ConvStep | WindowStep):
+        window = window_of(step, ins[0])
+        part = not blocks and window.stride[1] == 2
+        first = Need(same.kind, window.border, room=part)
+        if isinstance(step, ConvStep) and blocks:
+            aligned = step.conv.groups == 1 or (ins[0][1] // step.conv.groups) % lanes == 0
+            first = Need("any" if aligned else "planar", window.border)
+        return [first, *[same] * (len(ins) - 1)]
+    if isinstance(step, DenseStep):
+        fits = kinds[step.reads[0]] and dense_reads_blocks(ins[0], lanes)
+        return [Need("blocks" if fits else "plain")]
+    if isinstance(step, HostStep):
+        return [Need("plain")] * len(ins)
+    if isinstance(step, MapStep):
+        return [same if len(step.shape) == 4 else Need("plain")] * len(ins)
+    if isinstance(step, SoftmaxStep):
+        along = getattr(step.op, "axis", 1) % len(step.shape)
+        return [Need("planar" if len(step.shape) == 4 and along == 1 else "plain")]
+    return _move_needs(step, ins, same) if isinstance(step, MoveStep) else [same] * len(ins)
+
+
+def _move_needs(step: MoveStep, ins: list[Shape], same: Need) -> list[Need]:
+    from zqcnn_xp.ops.concat import Concat
+    from zqcnn_xp.ops.slice import Slice
+    from zqcnn_xp.ops.upsample import Upsample
+
+    op = step.op
+    if is_reshape(op) or len(step.shape) != 4:
+        return [Need("plain")] * len(ins)
+    keeps = isinstance(op, Upsample)
+    keeps = keeps or (isinstance(op, Concat) and op.axis % 4 == 1)
+    keeps = keeps or (isinstance(op, Slice) and op.axis % 4 == 1 and op.step == 1)
+    return [same if keeps else Need("plain")] * len(ins)

@@ -1,0 +1,161 @@
+"""How much of a convolution's result a kernel keeps in registers, and what that costs.
+
+Costs count multiply-adds of vectors, the bottleneck of every kernel that is worth planning, with
+what keeps the processor from one a cycle: too few sums in flight to hide their latency, and loads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from zqcnn_xp_llvm.target import Target
+
+__all__ = ["BlockTile", "RowTile", "block_tiles", "row_tiles", "window_pixels"]
+
+# Sums that have to be in flight to start one multiply-add a cycle (latency of 4, two pipes).
+IN_FLIGHT = 8
+LOADS_PER_CYCLE = 2
+# Cost of starting a tile, in multiply-adds for each step of the sum: what the loops around the
+# products take.
+START = 1.0
+
+
+@dataclass(frozen=True)
+class BlockTile:
+    """A tile of `ConvBlocks` and the blocks it is used for: ``groups`` from ``first`` on."""
+
+    first: int
+    groups: int
+    vectors: int
+    rows: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class RowTile:
+    """A tile of `ConvRows` and the channels it is used for."""
+
+    first: int
+    groups: int
+    outputs: int
+    rows: int
+    vectors: int
+
+
+def _cycles(products: int, loads: int) -> float:
+    return max(products, IN_FLIGHT, loads / LOADS_PER_CYCLE) + START
+
+
+@cache
+def _block_shape(target: Target, vectors: int, h: int, w: int) -> tuple[float, int, int]:
+    """Return the cost of a map with ``vectors`` blocks, and the tile's rows and pixels."""
+    room = target.registers - vectors - 1 if target.registers > 16 else target.registers - 3
+    if target.registers > 16:
+        room = min(room, 28)
+    best = (float("inf"), 1, 1)
+    for rows in range(1, min(h, 4) + 1):
+        for pixels in range(1, min(w, max(room // (rows * vectors), 1)) + 1):
+            if rows * pixels * vectors > max(room, vectors):
+                continue
+            tiles = -(-h // rows) * -(-w // pixels)
+            cost = tiles * _cycles(rows * pixels * vectors, rows * pixels + vectors)
+            # Of equal tiles the one with fewer rows has simpler addresses.
+            best = min(best, (cost, rows, pixels))
+    return best
+
+
+@cache
+def block_tiles(
+    target: Target, blocks: int, h: int, w: int, *, pair: bool = False
+) -> tuple[float, tuple[BlockTile, ...]]:
+    """Return the cost of a step of the sum over the whole map, and the tiles to use.
+
+    Parameters
+    ----------
+    target
+        Registers and lanes.
+    blocks
+        Output blocks; for a pair the blocks of its result.
+    h, w
+        Rows and columns.
+    pair
+        Each result needs two sums.
+    """
+    best: tuple[float, tuple[BlockTile, ...]] = (float("inf"), ())
+    factor = 2 if pair else 1
+    for wide in (2, 4, 1, 3) if target.registers > 16 else (2, 1, 3):
+        if wide % factor:
+            continue
+        made = wide // factor
+        groups, rest = divmod(blocks, made)
+        cost, tiles = 0.0, []
+        if groups:
+            each, rows, pixels = _block_shape(target, wide, h, w)
+            cost += groups * each
+            tiles.append(BlockTile(0, groups, wide, rows, pixels))
+        if rest:
+            each, rows, pixels = _block_shape(target, rest * factor, h, w)
+            cost += each
+            tiles.append(BlockTile(groups * made, 1, rest * factor, rows, pixels))
+        if cost < best[0]:
+            best = (cost, tuple(tiles))
+    return best
+
+
+@cache
+def row_tiles(
+    target: Target, outputs: int, h: int, w: int, *, step_y: int = 1, pool: bool = False
+) -> tuple[float, tuple[RowTile, ...]]:
+    """Return the cost of a step of the sum over the whole map, and the tiles to use.
+
+    Parameters
+    ----------
+    target
+        Registers and lanes.
+    outputs
+        Output channels.
+    h, w
+        Rows and columns, ``w`` no less than a vector; with ``pool`` after pooling.
+    step_y
+        Vertical stride.
+    pool
+        Two rows and an even number of vectors make one.
+    """
+    best: tuple[float, tuple[RowTile, ...]] = (float("inf"), ())
+    for rows in (2,) if pool else (1, 2):
+        if rows > h and not pool:
+            continue
+        for vectors in range(1, 7):
+            columns = vectors * target.lanes // (2 if pool else 1)
+            if columns > w or (pool and vectors % 2):
+                continue
+            room = max(min(target.registers - 2 - vectors, 28), 1)
+            most = room // (rows * vectors)
+            if not most:
+                continue
+            tiles_x, tiles_y = -(-w // columns), -(-h // (1 if pool else rows))
+            # Balanced groups: 10 channels of at most 8 are 5 and 5, not 8 and 2.
+            count = -(-outputs // most)
+            each = -(-outputs // count)
+            groups, rest = divmod(outputs, each)
+            cost, tiles = 0.0, []
+            for first, number, size in ((0, groups, each), (groups * each, 1, rest)):
+                if not size or not number:
+                    continue
+                # A vector serves all rows that see it, so rows share what they load.
+                loads = size + vectors * (1 + (rows - 1) * 0.4)
+                cycles = _cycles(size * rows * vectors, int(loads))
+                cost += number * tiles_x * tiles_y * cycles
+                tiles.append(RowTile(first, number, size, rows, vectors))
+            if cost < best[0] * 0.999:
+                best = (cost, tuple(tiles))
+    return best
+
+
+@cache
+def window_pixels(target: Target, w: int, rows: int, *, most: int = 14) -> int:
+    """Return how many pixels a window kernel folds at a time: whole tiles of even size."""
+    room = max(min((target.registers - 11) // rows, most), 1)
+    tiles = -(-w // room)
+    return -(-w // tiles)

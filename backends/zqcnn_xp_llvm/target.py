@@ -1,0 +1,137 @@
+"""What processor the code is for: its triple, features, vector width and registers."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+from zqcnn_xp.errors import BackendUnavailable
+
+__all__ = ["NEON", "Target", "host_target", "load_llvm"]
+
+PIP = "pip install 'zqcnn-xp[fast]'"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor as the code generator sees it.
+
+    Parameters
+    ----------
+    triple, cpu, features
+        As LLVM names them; ``features`` is a comma-separated list with signs.
+    lanes
+        float32 values of a vector register.
+    registers
+        Vector registers.
+    name
+        In words, for tables: ``"AVX-512"``, ``"AVX2"``, ``"SSE"``, ``"NEON"``.
+    l1, l2
+        Data cache of one core in bytes, by level; what a block of work should fit.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    lanes: int
+    registers: int
+    name: str
+    l1: int = 32 << 10
+    l2: int = 1 << 20
+
+    @property
+    def vector_bytes(self) -> int:
+        """Bytes of a vector register."""
+        return self.lanes * 4
+
+
+NEON = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 4, 32, "NEON", l2=512 << 10)
+"""Any 64-bit Arm processor; also what cross-compiled code is made for."""
+
+
+def load_llvm() -> Any:
+    """Import ``llvmlite.binding`` and make it ready for this process's processor.
+
+    Raises
+    ------
+    BackendUnavailable
+        If llvmlite is absent or cannot be loaded; names the pip command.
+    """
+    try:
+        import llvmlite.binding as llvm
+    except (ImportError, OSError) as error:
+        msg = f"the llvm backend needs llvmlite ({error})"
+        raise BackendUnavailable(msg, pip=PIP) from error
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm
+
+
+def host_target(width: int | None = None) -> Target:
+    """Return this machine's processor.
+
+    Parameters
+    ----------
+    width
+        Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no code generator for this kind of processor.
+    """
+    llvm = load_llvm()
+    triple = llvm.get_process_triple()
+    machine = platform.machine().lower()
+    cpu = llvm.get_host_cpu_name()
+    found = {name for name, there in llvm.get_host_cpu_features().items() if there}
+    return target_for(machine, triple, cpu, found, width)
+
+
+def target_for(
+    machine: str, triple: str, cpu: str, features: set[str], width: int | None = None
+) -> Target:
+    """Choose vectors for a processor that LLVM describes.
+
+    Parameters
+    ----------
+    machine
+        As `platform.machine` names it.
+    triple, cpu, features
+        As LLVM detects them; features that are there.
+    width
+        As in `host_target`.
+
+    Raises
+    ------
+    BackendUnavailable
+        If it is neither x86-64 nor 64-bit Arm, or the width is none of the three.
+
+    Examples
+    --------
+    >>> target_for("x86_64", "x86_64-linux-gnu", "znver4", {"avx2", "fma"}).name
+    'AVX2'
+    """
+    if width not in (None, 128, 256, 512):
+        msg = f"found vectors of {width} bits, expected 128, 256 or 512"
+        raise BackendUnavailable(msg)
+    most = width or 512
+    signed = ",".join(f"+{name}" for name in sorted(features))
+    if machine in ("x86_64", "amd64"):
+        # Vectors are explicit here: LLVM must not split them to spare the clock.
+        wide = f"{signed},-prefer-256-bit"
+        if most >= 512 and {"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= features:
+            return Target(triple, cpu, wide, 16, 32, "AVX-512")
+        narrow = ",".join(f"+{f}" for f in sorted(features) if not f.startswith("avx512"))
+        narrow += ",-avx512f"
+        if most >= 256 and {"avx2", "fma"} <= features:
+            return Target(triple, cpu, narrow, 8, 16, "AVX2")
+        return Target(triple, cpu, narrow, 4, 16, "SSE")
+    if machine in ("aarch64", "arm64"):
+        return Target(triple, cpu, signed, NEON.lanes, NEON.registers, NEON.name, l2=NEON.l2)
+    msg = (
+        f"the llvm backend has no code generator for {machine!r} processors: found neither "
+        "x86-64 nor 64-bit Arm; use backend='numpy'"
+    )
+    raise BackendUnavailable(msg)
