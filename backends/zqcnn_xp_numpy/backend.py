@@ -23,7 +23,7 @@ from zqcnn_xp_numpy.program import NumpyProgram
 __all__ = ["NumpyBackend"]
 
 # Bytes of buffers that may wait for the next call, of all networks of one backend together.
-IDLE = 1 << 25
+IDLE = 1 << 26
 
 
 class NumpyBackend(Backend):

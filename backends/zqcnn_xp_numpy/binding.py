@@ -69,7 +69,7 @@ class Binding:
                 if value in self._homes:
                     self._buffers.leave(self._homes.pop(value))
         self.outputs = {value: self._values[value] for value in graph.outputs}
-        self.nbytes = self.tape.nbytes
+        self.nbytes = self.tape.nbytes + self._buffers.nbytes
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run once; the results are the caller's."""

@@ -30,6 +30,7 @@ class Buffers:
     """
 
     def __init__(self) -> None:
+        self.nbytes = 0
         self._free: dict[Any, list[Buffer]] = {}
 
     def plain(self, shape: tuple[int, ...]) -> tuple[Rows, Buffer]:
@@ -40,9 +41,7 @@ class Buffers:
             for key, free in self._free.items()
             if free and isinstance(key, int) and size <= key <= 2 * size
         ]
-        # Zeros, for references are tried on them before there are values.
-        made = Buffer(size, np.zeros(size, np.float32)) if not fitting else None
-        found = made or self._taken(min(fitting))
+        found = self._taken(min(fitting)) if fitting else self._made(size, (size,))
         return found.base[:size].reshape(shape), found
 
     def framed(self, shape: tuple[int, ...], pads: Pads) -> tuple[Rows, Buffer]:
@@ -53,8 +52,7 @@ class Buffers:
         if self._free.get(key):
             found = self._taken(key)
         else:
-            size = (n, h + top + bottom, w + left + right, c)
-            found = Buffer(key, np.zeros(size, np.float32))
+            found = self._made(key, (n, h + top + bottom, w + left + right, c))
         return found.base[:, top : top + h, left : left + w], found
 
     def leave(self, buffer: Buffer) -> None:
@@ -62,6 +60,12 @@ class Buffers:
         buffer.users -= 1
         if buffer.users == 0:
             self._free.setdefault(buffer.key, []).append(buffer)
+
+    def _made(self, key: Any, shape: tuple[int, ...]) -> Buffer:
+        # Zeros: borders are, and references are tried on buffers before there are values.
+        base = np.zeros(shape, np.float32)
+        self.nbytes += base.nbytes
+        return Buffer(key, base)
 
     def _taken(self, key: Any) -> Buffer:
         found = self._free[key].pop()

@@ -19,6 +19,7 @@ from zqcnn_xp_numpy.winograd import Prepared
 __all__ = ["pack_matrix", "window_pads", "window_stage"]
 
 # Floats of one block of gathered windows: half of a megabyte, which common L2 caches hold twice.
+# Where the kernel is larger, a block is as large: each block reads the whole kernel.
 BLOCK = 1 << 17
 
 
@@ -103,7 +104,7 @@ def window_stage(op: Conv2D, shape: Shape) -> Stage:
             writeable=False,
         )
         target = outs[0].reshape(n, ho, wo * o)
-        for samples, rows in blocks(n, ho, groups * columns, BLOCK):
+        for samples, rows in blocks(n, ho, groups * columns, max(BLOCK, columns * o)):
             part, some = target[samples, rows], windows[samples, rows]
             count = some.shape[0] * some.shape[1]
             # The ones beside the windows are written once.

@@ -20,6 +20,8 @@ Step: TypeAlias = Callable[[Tape, Rows, Rows], None]
 # Floats over which vectors of channels are repeated: NumPy's inner loops are then long, and the
 # vector stays in the first-level cache. Measured.
 LONG = 1024
+# Floats of a block for which vectors are repeated over the whole of it.
+SMALL = 1 << 13
 # From so many floats on, the bounds of `numpy.clip` as scalars beat two ufuncs with rows.
 LARGE = 1 << 14
 
@@ -48,7 +50,11 @@ def finish(
         if block is not target:
             tape.add(np.copyto, target, block)
         return
-    source, out = cut(block, channels), cut(target, channels)
+    if block.size <= SMALL and block.flags.c_contiguous and target.flags.c_contiguous:
+        # One loop without an iterator around it.
+        source, out = block.reshape(-1), target.reshape(-1)
+    else:
+        source, out = cut(block, channels), cut(target, channels)
     for step in steps[:-1]:
         step(tape, source, source)
     steps[-1](tape, source, out)
@@ -123,13 +129,14 @@ def _leaky(slope: Rows) -> Step:
 
 
 def _any_slope(slope: Rows) -> Step:
+    """Any slopes: the value, and what is negative of it times the slope less 1."""
+    less = slope - np.float32(1.0)
+
     def step(tape: Tape, source: Rows, out: Rows) -> None:
         below = tape.scratch("scaled", source.shape)
-        zeros = tape.row(0.0, source.shape[-1])
-        tape.add(np.minimum, source, zeros, out=below)
-        tape.add(np.multiply, below, _scalar_or_row(tape, slope, source.shape[-1]), out=below)
-        tape.add(np.maximum, source, zeros, out=out)
-        tape.add(np.add, out, below, out=out)
+        tape.add(np.minimum, source, tape.row(0.0, source.shape[-1]), out=below)
+        tape.add(np.multiply, below, _scalar_or_row(tape, less, source.shape[-1]), out=below)
+        tape.add(np.add, source, below, out=out)
 
     return step
 

@@ -76,15 +76,9 @@ class Tape:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays that the calls hold, weights of products among them."""
-        arguments = (a for c in self.calls for a in (*c.args, *c.keywords.values()))
-        owners: dict[int, int] = {}
-        for array in arguments:
-            while isinstance(array, np.ndarray) and array.base is not None:
-                array = array.base
-            if isinstance(array, np.ndarray):
-                owners[id(array)] = array.nbytes
-        return sum(owners.values())
+        """Bytes of the arrays that the tape has made."""
+        tiles = (repeated for _, repeated in self._tiles.values())
+        return sum(a.nbytes for a in (*self._scratch.values(), *self._kept.values(), *tiles))
 
     def frame(self, inner: Rows, base: Rows, pads: Pads) -> None:
         """Remember that ``inner`` lies in ``base``, surrounded by zeros."""

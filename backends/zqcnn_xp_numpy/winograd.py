@@ -28,11 +28,12 @@ __all__ = ["Prepared", "tile_size", "transforms", "winograd_pads", "winograd_sta
 
 _ROOT = 2**0.5
 _POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 1 / _ROOT, -1 / _ROOT, _ROOT, -_ROOT)}
-# Floats of one block of transformed tiles, before and after the products: they share L2.
+# Floats of one block of transformed tiles, before and after the products: they share L2. Where the
+# kernel is larger than that, a block is as large: each block reads the whole kernel.
 BLOCK = 1 << 17
 # Rates of the cost rule, measured on one core: multiply-adds and copied floats in a nanosecond,
-# floats of weights that come from memory, and nanoseconds for the calls of one block.
-PRODUCTS, COPIES, WEIGHTS, CALLS = 45.0, 6.0, 4.0, 1.0e4
+# floats of kernels that BLAS packs, and nanoseconds for the calls of one block.
+PRODUCTS, COPIES, WEIGHTS, CALLS = 45.0, 6.0, 2.0, 1.0e4
 
 
 class Prepared(dict[str, Any]):
@@ -94,7 +95,7 @@ def tile_size(op: Conv2D, shape: Shape) -> int:
         tiles = n * -(-ho // m) * -(-wo // m)
         products = tiles * (a * a * c + a * c * o + m * m * a * o) / PRODUCTS
         copies = tiles * (a * c + m * m * o) / COPIES + a * c * o / WEIGHTS
-        count = -(-tiles * a * (c + o) // BLOCK)
+        count = -(-tiles * a * (c + o) // max(BLOCK, a * c * o))
         cost = products + copies + count * CALLS
         if cost < least:
             found, least = m, cost
@@ -121,6 +122,7 @@ def winograd_stage(op: Conv2D, shape: Shape) -> Stage:
     after, _, before = transforms(m)
     inner = np.kron(before, before).astype(np.float32)
     outer = np.kron(after, after).astype(np.float32)
+    most = max(BLOCK, a * a * c * o)
 
     def stage(tape: Tape, w: Weights, xs: Sequence[Rows], outs: Sequence[Rows]) -> None:
         kernel = w.winograd(m) if isinstance(w, Prepared) else transformed(w[MATRIX], m)
@@ -130,7 +132,7 @@ def winograd_stage(op: Conv2D, shape: Shape) -> Stage:
             x, (a, a, n, down, across, c), (s1, s2, s0, s1 * m, s2 * m, s3), writeable=False
         )
         target = outs[0].reshape(n, ho, wo * o)
-        for samples, rows in blocks(n, down, across * a * a * (c + o), BLOCK):
+        for samples, rows in blocks(n, down, across * a * a * (c + o), most):
             some = tiles[:, :, samples, rows]
             count = some.shape[2] * some.shape[3] * across
             gathered = tape.scratch("tiles", some.shape)
