@@ -102,7 +102,7 @@ class LlvmBackend(Backend):
         with self._lock:
             found = self._plans.get(graph)
             if found is None:
-                found = self._plans[graph] = Plans(self)
+                found = self._plans[graph] = Plans(self, graph)
             return found
 
     @classmethod

@@ -41,6 +41,8 @@ class Context:
             self.arena[start : start + size].view(np.float32)[:] = value
         self.bases = np.zeros(2 * (FIRST_ARRAY + len(template.arrays)), np.int64)
         self.bases[2] = self.arena.ctypes.data
+        self.own = aligned(template.scratch.size + SLACK)
+        self.bases[4] = self.own.ctypes.data
         self.scratch: dict[int, Host] = {}
 
     def array(self, number: int, held: Held, count: int) -> Host:

@@ -21,6 +21,8 @@ __all__ = ["Plans"]
 
 # Sizes of samples whose plans are kept; photos of all sizes would otherwise pile up.
 MOST_TEMPLATES = 64
+# Bytes of weights that a shared cache still holds when the network runs again.
+CACHED = 12 << 20
 
 _Key = tuple[Shape, ...]
 
@@ -32,12 +34,15 @@ class Plans:
     ----------
     backend
         Gives processor and options.
+    graph
+        The graph; it is not kept.
     """
 
-    def __init__(self, backend: LlvmBackend) -> None:
+    def __init__(self, backend: LlvmBackend, graph: Graph) -> None:
         self.threads = backend.threads or 1
         self.code = shared_code(backend.target, backend.checked)
-        self.pool = Pool(backend.target, exact=backend.exact)
+        cold = 4 * graph.parameters > CACHED
+        self.pool = Pool(backend.target, exact=backend.exact, cold=cold)
         self._templates: OrderedDict[_Key, Template] = OrderedDict()
         self._lock = threading.Lock()
 

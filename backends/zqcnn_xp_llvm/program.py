@@ -13,13 +13,15 @@ from zqcnn_xp_llvm.codegen.emitter import POINTERS
 from zqcnn_xp_llvm.driver import INSTRUCTION
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction
 from zqcnn_xp_llvm.planner.template import ARENA, Template
+from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
 __all__ = ["FIRST_ARRAY", "Program", "Segment", "build"]
 
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
-# Base addresses: 0 is nothing, for addresses that are complete; then the arena; then arrays.
-_ABSOLUTE, _ARENA, FIRST_ARRAY = 0, 1, 2
+# Base addresses: 0 is nothing, for addresses that are complete; then the arena;
+# the thread's scratch memory; then arrays.
+_ABSOLUTE, _ARENA, _SCRATCH, FIRST_ARRAY = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,8 @@ def encode(instructions: list[Instruction], template: Template, code: Code) -> T
 def _place(buffer: Buffer, offset: int, bases: dict[Buffer, int]) -> tuple[int, int]:
     if buffer is ARENA:
         return (_ARENA, offset)
+    if buffer is SCRATCH:
+        return (_SCRATCH, offset)
     if buffer.kind == "value":
         return (bases[buffer], offset)
     address = 0 if buffer.array is None else int(buffer.array.ctypes.data)

@@ -15,12 +15,29 @@ from llvmlite import ir
 
 from zqcnn_xp_llvm.target import Target
 
-__all__ = ["INTEGERS", "LIMITS", "POINTERS", "Address", "Emitter", "Loop", "Value"]
+__all__ = [
+    "CHECKED_WORDS",
+    "INTEGERS",
+    "LIMITS",
+    "POINTERS",
+    "REPORT",
+    "SPARE",
+    "Access",
+    "Address",
+    "Emitter",
+    "Loop",
+    "Value",
+]
 
 POINTERS = 6
 INTEGERS = 18
-# A checked kernel finds the bounds of each pointer and the place to report to behind these.
+# Behind these a checked kernel finds the bounds of each pointer (first byte, and the one behind
+# the last), two words to report to, and a vector of spare memory that what lies outside of a
+# buffer is led to. The report is 0, or the kind of the first access outside, and its address.
 LIMITS = POINTERS + INTEGERS
+REPORT = LIMITS + 2 * POINTERS
+SPARE = REPORT + 2
+CHECKED_WORDS = SPARE + 8
 
 Value = Any  # an llvmlite value; llvmlite has no types of its own
 
@@ -47,6 +64,41 @@ class Address:
     pointer: int
     value: Value
     offset: int = 0
+
+
+@dataclass(frozen=True)
+class Access:
+    """One access to memory, as a checked kernel reports it.
+
+    Parameters
+    ----------
+    pointer
+        Number of the kernel's pointer.
+    size
+        Bytes.
+    store
+        Written, not read.
+
+    Examples
+    --------
+    >>> access = Access(2, 64, store=True)
+    >>> Access.decode(access.code) == access
+    True
+    """
+
+    pointer: int
+    size: int
+    store: bool
+
+    @property
+    def code(self) -> int:
+        """All of it as a number that is not 0."""
+        return self.size << 16 | self.store << 8 | self.pointer
+
+    @classmethod
+    def decode(cls, code: int) -> Access:
+        """Return what a number stands for."""
+        return cls(code & 0xFF, code >> 16, bool(code >> 8 & 1))
 
 
 @dataclass
@@ -161,7 +213,7 @@ class Emitter:
 
     def store(self, value: Value, address: Address) -> None:
         """Store a vector."""
-        done = self.b.store(value, self._place(address, self.vector, self.lanes * 4))
+        done = self.b.store(value, self._place(address, self.vector, self.lanes * 4, store=True))
         done.align = 4
 
     def store_some(self, value: Value, address: Address, count: int) -> None:
@@ -181,7 +233,7 @@ class Emitter:
 
     def store_scalar(self, value: Value, address: Address) -> None:
         """Store one float."""
-        done = self.b.store(value, self._place(address, _FLOAT, 4))
+        done = self.b.store(value, self._place(address, _FLOAT, 4, store=True))
         done.align = 4
 
     def broadcast(self, address: Address) -> Value:
@@ -199,32 +251,17 @@ class Emitter:
     def _sum(self, address: Address) -> Value:
         return self.add(address.value, address.offset)
 
-    def _place(self, address: Address, kind: Any, size: int) -> Value:
+    def _place(self, address: Address, kind: Any, size: int, *, store: bool = False) -> Value:
         if self.checked:
-            address = Address(address.pointer, self._within(address, size))
+            access = Access(address.pointer, size, store)
+            place = self.b.call(
+                _checking(self.module), [self._args, self._sum(address), self.i64(access.code)]
+            )
+            address = Address(address.pointer, place)
         base = self.b.inttoptr(address.value, _POINTER)
         if address.offset:
             base = self.b.gep(base, [self.i64(address.offset)])
         return self.b.bitcast(base, kind.as_pointer())
-
-    def _within(self, address: Address, size: int) -> Value:
-        """Report an access outside of its buffer and lead it to the buffer's start instead."""
-        place = self._sum(address)
-        low, high = (
-            self.b.load(self.b.gep(self._args, [self.i64(LIMITS + 2 * address.pointer + k)]))
-            for k in (0, 1)
-        )
-        early = self.b.icmp_signed("<", place, low)
-        late = self.b.icmp_signed(">", self.b.add(place, self.i64(size)), high)
-        outside = self.b.or_(early, late)
-        report = self.b.gep(self._args, [self.i64(LIMITS + 2 * POINTERS)])
-        before = self.b.load(report)
-        found = self.b.or_(
-            self.b.shl(self.b.sub(place, low), self.i64(8)), self.i64(2 * address.pointer + 1)
-        )
-        first = self.b.and_(outside, self.b.icmp_signed("==", before, self.i64(0)))
-        self.b.store(self.b.select(first, found, before), report)
-        return self.b.select(outside, low, place)
 
     # Vectors.
 
@@ -329,3 +366,37 @@ class Emitter:
         again = self.b.icmp_signed("<", following, self.i64(count))
         self.b.cbranch(again, body, after)
         self.b.position_at_end(after)
+
+
+def _checking(module: Any) -> Any:
+    """Return ``i64 within(i64 *args, i64 place, i64 access)``, written once a module.
+
+    It gives the place back, or spare memory where the access lies outside of its buffer. A
+    function of its own, as kernels have thousands of accesses and compile in a tenth of the time.
+    """
+    found = module.globals.get("within")
+    if found is not None:
+        return found
+    table = _I64.as_pointer()
+    function = ir.Function(module, ir.FunctionType(_I64, [table, _I64, _I64]), "within")
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    args, place, access = function.args
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def const(value: int) -> Value:
+        return ir.Constant(_I64, value)
+
+    number = b.shl(b.and_(access, const(0xFF)), const(1))
+    limits = b.gep(args, [b.add(number, const(LIMITS))])
+    low, high = b.load(limits), b.load(b.gep(limits, [const(1)]))
+    last = b.sub(high, b.lshr(access, const(16)))
+    early, late = b.icmp_signed("<", place, low), b.icmp_signed(">", place, last)
+    with b.if_then(b.or_(early, late), likely=False):
+        report = b.gep(args, [const(REPORT)])
+        with b.if_then(b.icmp_signed("==", b.load(report), const(0))):
+            b.store(access, report)
+            b.store(place, b.gep(report, [const(1)]))
+        b.ret(b.ptrtoint(b.gep(args, [const(SPARE)]), _I64))
+    b.ret(place)
+    return function

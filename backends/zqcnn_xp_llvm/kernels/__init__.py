@@ -7,6 +7,7 @@ from zqcnn_xp_llvm.kernels.copies import CopyCells, CopyRuns, FillRuns, Turn
 from zqcnn_xp_llvm.kernels.pointwise import Pointwise
 from zqcnn_xp_llvm.kernels.softmax import Softmax
 from zqcnn_xp_llvm.kernels.windows import WindowBlocks, WindowRows
+from zqcnn_xp_llvm.kernels.winograd import WinogradInput, WinogradOutput
 
 __all__ = [
     "ConvBlocks",
@@ -20,4 +21,6 @@ __all__ = [
     "Turn",
     "WindowBlocks",
     "WindowRows",
+    "WinogradInput",
+    "WinogradOutput",
 ]

@@ -25,11 +25,13 @@ from zqcnn_xp_llvm.planner.steps import (
     Step,
     WindowStep,
 )
+from zqcnn_xp_llvm.planner.storage import Pool
 from zqcnn_xp_llvm.planner.tiles import block_tiles, row_tiles
 from zqcnn_xp_llvm.planner.windows import Window, conv_window, pool_window
+from zqcnn_xp_llvm.planner.winograd import can_transform, winograd_cost
 from zqcnn_xp_llvm.target import Target
 
-__all__ = ["assign", "dense_reads_blocks", "window_of"]
+__all__ = ["assign", "dense_reads_blocks", "transform_of", "window_of"]
 
 # Stands for what cannot be, but still compares when it is added up.
 _NEVER = 1e18
@@ -65,8 +67,36 @@ def dense_reads_blocks(shape: Shape, lanes: int) -> bool:
     return len(shape) == 4 and shape[1] % lanes == 0
 
 
+def transform_of(pool: Pool, step: ConvStep, shape: Shape) -> tuple[int, float]:
+    """Return the side of Winograd's tiles and their cost; 0 where plain products cost less.
+
+    Parameters
+    ----------
+    pool
+        Gives the processor, and whether transforms are allowed.
+    step
+        The convolution.
+    shape
+        Logical shape of its input.
+    """
+    target, op = pool.target, step.conv
+    out = geometry(step.shape)
+    if pool.exact or not can_transform(step):
+        return (0, _NEVER)
+    channels, made = shape[1], op.out_channels
+    blocks = -(-(made // 2 if step.pair else made) // target.lanes)
+    each, _ = block_tiles(target, blocks, out.h, out.w, pair=step.pair)
+    plain = each * 9 * channels
+    best = (0, plain)
+    for m in (2, 4):
+        cost = winograd_cost(target, channels, made, out, m, cold=pool.cold)
+        if cost < best[1]:
+            best = (m, cost)
+    return best
+
+
 def assign(
-    steps: list[Step], shapes: Mapping[str, Shape], planar: set[str], target: Target
+    steps: list[Step], shapes: Mapping[str, Shape], planar: set[str], pool: Pool
 ) -> dict[str, bool]:
     """Return, for each value, whether it lies in blocks.
 
@@ -78,10 +108,11 @@ def assign(
         Logical shapes of all values.
     planar
         Values that are needed in logical order, or come in it.
-    target
-        The processor.
+    pool
+        Gives the processor, and whether transforms are allowed.
     """
-    ways = [_ways(step, shapes, target) for step in steps]
+    target = pool.target
+    ways = [_ways(step, shapes, pool) for step in steps]
     values = dict.fromkeys(v for step in steps for v in (*step.reads, step.writes))
     free = [v for v in values if len(shapes[v]) == 4 and v not in planar - _made(steps)]
     touched: dict[str, list[int]] = {v: [] for v in values}
@@ -176,12 +207,13 @@ def _step_cost(
     return best
 
 
-def _ways(step: Step, shapes: Mapping[str, Shape], target: Target) -> list[_Way]:
+def _ways(step: Step, shapes: Mapping[str, Shape], pool: Pool) -> list[_Way]:
+    target = pool.target
     ins = [shapes[v] for v in step.reads]
     out = geometry(step.shape)
     count = len(step.reads)
     if isinstance(step, ConvStep):
-        return _conv_ways(step, ins[0], out, count, target)
+        return _conv_ways(step, ins[0], out, count, pool)
     if isinstance(step, WindowStep):
         return _window_ways(step, ins[0], out, count, target)
     if isinstance(step, DenseStep):
@@ -198,9 +230,8 @@ def _ways(step: Step, shapes: Mapping[str, Shape], target: Target) -> list[_Way]
     return [_Way(False, (False,) * count, 0.0)]
 
 
-def _conv_ways(
-    step: ConvStep, shape: Shape, out: Geometry, count: int, target: Target
-) -> list[_Way]:
+def _conv_ways(step: ConvStep, shape: Shape, out: Geometry, count: int, pool: Pool) -> list[_Way]:
+    target = pool.target
     op = step.conv
     channels = shape[1] // op.groups
     terms = channels * op.kernel[0] * op.kernel[1]
@@ -212,6 +243,9 @@ def _conv_ways(
         aligned = op.groups == 1 or channels % target.lanes == 0
         reads: tuple[bool | None, ...] = (None if aligned else False, *(True,) * (count - 1))
         ways.append(_Way(True, reads, cost * terms * op.groups))
+        m, cost = transform_of(pool, step, shape)
+        if m:
+            ways.append(_Way(True, (True,) * count, cost))
     if out.w >= target.lanes and op.stride[1] <= 2 and not step.pair:
         cost, _ = row_tiles(target, made, out.h, out.w, step_y=op.stride[0])
         factor = _PARTED if op.stride[1] == 2 else 1.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zqcnn_xp.ops.base import Shape
-from zqcnn_xp_llvm.planner.assign import dense_reads_blocks, window_of
+from zqcnn_xp_llvm.planner.assign import dense_reads_blocks, transform_of, window_of
 from zqcnn_xp_llvm.planner.layout import NO_BORDER, Border, Layout
 from zqcnn_xp_llvm.planner.moves import is_reshape
 from zqcnn_xp_llvm.planner.steps import (
@@ -20,6 +20,7 @@ from zqcnn_xp_llvm.planner.steps import (
     Step,
     WindowStep,
 )
+from zqcnn_xp_llvm.planner.storage import Pool
 
 __all__ = ["Need", "needs_of"]
 
@@ -55,7 +56,7 @@ class Need:
 
 
 def needs_of(
-    step: Step, shapes: Mapping[str, Shape], kinds: Mapping[str, bool], lanes: int
+    step: Step, shapes: Mapping[str, Shape], kinds: Mapping[str, bool], pool: Pool
 ) -> list[Need]:
     """Return the need of each value that a step reads.
 
@@ -65,9 +66,10 @@ def needs_of(
         The step.
     shapes, kinds
         Logical shapes of all values, and whether they lie in blocks.
-    lanes
-        Channels of a block.
+    pool
+        Gives the processor, and whether transforms are allowed.
     """
+    lanes = pool.target.lanes
     blocks = kinds[step.writes]
     same = Need("blocks" if blocks else "planar")
     ins = [shapes[v] for v in step.reads]
@@ -78,6 +80,8 @@ def needs_of(
         if isinstance(step, ConvStep) and blocks:
             aligned = step.conv.groups == 1 or (ins[0][1] // step.conv.groups) % lanes == 0
             first = Need("any" if aligned else "planar", window.border)
+            if transform_of(pool, step, ins[0])[0]:
+                first = Need("blocks", window.border)
         return [first, *[same] * (len(ins) - 1)]
     if isinstance(step, DenseStep):
         fits = kinds[step.reads[0]] and dense_reads_blocks(ins[0], lanes)

@@ -25,8 +25,9 @@ class Buffer:
     Parameters
     ----------
     kind
-        ``"weights"`` (packed, fixed), ``"arena"`` (reused within a sample), ``"value"`` (one
-        array over the batch: inputs, outputs, what crosses phases), ``"nowhere"``.
+        ``"weights"`` (packed, fixed), ``"arena"`` (reused within a sample), ``"scratch"`` (a
+        thread's, reused by every few instructions), ``"value"`` (one array over the batch:
+        inputs, outputs, what crosses phases), ``"nowhere"``.
     name
         Of the value, for messages.
     sample
@@ -35,7 +36,7 @@ class Buffer:
         The packed weights.
     """
 
-    kind: Literal["weights", "arena", "value", "nowhere"]
+    kind: Literal["weights", "arena", "scratch", "value", "nowhere"]
     name: str = ""
     sample: int = 0
     array: Any = None
@@ -103,14 +104,17 @@ class Pool:
         The processor they are packed for.
     exact
         Plain sums of products alone.
+    cold
+        The network's weights are so many that caches do not hold them from call to call.
     """
 
     # What kernels may read behind the last weight.
     _SLACK = 256
 
-    def __init__(self, target: Target, *, exact: bool = False) -> None:
+    def __init__(self, target: Target, *, exact: bool = False, cold: bool = False) -> None:
         self.target = target
         self.exact = exact
+        self.cold = cold
         self._packed: dict[Hashable, Buffer] = {}
         self._lock = threading.Lock()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Shape
-from zqcnn_xp_llvm.planner.assign import assign
+from zqcnn_xp_llvm.planner.assign import assign, transform_of, window_of
 from zqcnn_xp_llvm.planner.formulas import never_negative
 from zqcnn_xp_llvm.planner.fuse import make_steps
 from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
@@ -30,6 +30,7 @@ from zqcnn_xp_llvm.planner.steps import (
     WindowStep,
 )
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction, Pool, Storage
+from zqcnn_xp_llvm.planner.winograd import Scratch, conv_winograd
 
 __all__ = ["Action", "Template"]
 
@@ -109,10 +110,8 @@ class Template:
             if isinstance(step, HostStep):
                 planar |= {step.writes, *step.reads}
         ordered = [step for phase in self.phases for step in phase.steps]
-        self.kinds = assign(ordered, self.shapes, planar, target)
-        self._needs = {
-            step: needs_of(step, self.shapes, self.kinds, target.lanes) for step in ordered
-        }
+        self.kinds = assign(ordered, self.shapes, planar, self.pool)
+        self._needs = {step: needs_of(step, self.shapes, self.kinds, self.pool) for step in ordered}
         self._nonnegative = {s.writes for s in ordered if never_negative(s.formula)}
         self._held: dict[str, list[Held]] = {}
         self._slots: list[Slot] = []
@@ -125,6 +124,7 @@ class Template:
         self._cross = self._crossing()
         self.actions = [self._act(phase, k) for k, phase in enumerate(self.phases)]
         self.arena = arrange(self._slots)
+        self.scratch = Scratch()
 
     # Deciding where values lie.
 
@@ -284,6 +284,13 @@ class Template:
         res = xs[1] if len(xs) > 1 else None
         shapes = [self.shapes[v] for v in step.reads]
         if isinstance(step, ConvStep):
+            m, _ = transform_of(self.pool, step, shapes[0])
+            if m and out.layout.kind == "blocks" and len(lines) >= m:
+                border = window_of(step, shapes[0]).border
+                before = (border.top, border.left)
+                return conv_winograd(
+                    self.pool, self.scratch, step, xs[0], out, res, m, before, lines
+                )
             to = conv_to_blocks if out.layout.kind == "blocks" else conv_to_rows
             return to(self.pool, step, xs[0], out, res, lines)
         if isinstance(step, WindowStep):
