@@ -15,6 +15,7 @@ __all__ = [
     "GraphError",
     "ImageError",
     "InputError",
+    "KernelError",
     "LicenceNotAccepted",
     "ModelUnavailable",
     "PrecisionError",
@@ -70,6 +71,37 @@ class ShapeError(ZqcnnError, ValueError):
 
 class InputError(ZqcnnError, ValueError, TypeError):
     """An argument has the wrong type, dtype or value."""
+
+
+class KernelError(ZqcnnError, RuntimeError):
+    """A kernel of this library touched memory that is not its own: a fault of ours.
+
+    Parameters
+    ----------
+    kernel, step
+        The kernel's kind, and what it was computing.
+    value
+        Whose memory it was given.
+    found, expected
+        What it did, and what it may do.
+
+    Examples
+    --------
+    >>> print(KernelError("Turn", "conv1", "x", "a write at byte 64", "bytes 0 to 64"))
+    Turn in conv1, x: found a write at byte 64, expected bytes 0 to 64
+    """
+
+    def __init__(self, kernel: str, step: str, value: str, found: str, expected: str) -> None:
+        self.kernel = kernel
+        self.step = step
+        self.value = value
+        self.found = found
+        self.expected = expected
+        super().__init__(f"{kernel} in {step}, {value}: found {found}, expected {expected}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.kernel, self.step, self.value, self.found, self.expected)
 
 
 class PrecisionError(ZqcnnError, ValueError):

@@ -39,7 +39,7 @@ class Code:
         self._addresses: dict[Kernel, int] = {}
         self._lock = threading.Lock()
         self._llvm = load_llvm()
-        self._machine = _machine(self._llvm, target)
+        self._machine = _machine(self._llvm, target, checked=checked)
         self._engines: list[Any] = []
         self._driver = 0
 
@@ -106,11 +106,12 @@ def compile_object(
         LLVM's description of the target, if it is at hand.
     """
     llvm = load_llvm()
-    machine = machine or _machine(llvm, target)
+    machine = machine or _machine(llvm, target, checked=checked)
     module = llvm.parse_assembly(source(target, kernel, checked=checked))
     module.verify()
     # Vectors, unrolling and order are the generator's; LLVM cleans up and allocates registers.
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    # Checks are not worth the time that LLVM takes to optimise them.
+    options = llvm.create_pipeline_tuning_options(speed_level=0 if checked else 2)
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
@@ -133,13 +134,17 @@ def source(target: Target, kernel: Kernel | None, *, checked: bool = False) -> s
     return str(module)
 
 
-def _machine(llvm: Any, target: Target) -> Any:
+def _machine(llvm: Any, target: Target, *, checked: bool = False) -> Any:
     if "aarch64" in target.triple and "aarch64" not in llvm.get_process_triple():
         llvm.initialize_all_targets()
         llvm.initialize_all_asmprinters()
     made = llvm.Target.from_triple(target.triple)
     return made.create_target_machine(
-        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="jitdefault"
+        cpu=target.cpu,
+        features=target.features,
+        opt=0 if checked else 3,
+        reloc="pic",
+        codemodel="jitdefault",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Shape
+from zqcnn_xp_llvm.checked import CheckedExecutable
 from zqcnn_xp_llvm.code import shared_code
 from zqcnn_xp_llvm.executable import LlvmExecutable
 from zqcnn_xp_llvm.planner.storage import Pool
@@ -40,16 +41,21 @@ class Plans:
 
     def __init__(self, backend: LlvmBackend, graph: Graph) -> None:
         self.threads = backend.threads or 1
+        self.checked = backend.checked
         self.code = shared_code(backend.target, backend.checked)
         cold = 4 * graph.parameters > CACHED
         self.pool = Pool(backend.target, exact=backend.exact, cold=cold)
         self._templates: OrderedDict[_Key, Template] = OrderedDict()
         self._lock = threading.Lock()
 
-    def executable(self, graph: Graph, shapes: Mapping[str, Shape]) -> LlvmExecutable:
+    def executable(
+        self, graph: Graph, shapes: Mapping[str, Shape]
+    ) -> LlvmExecutable | CheckedExecutable:
         """Return what runs the graph at these shapes of its inputs."""
         count = next(iter(shapes.values()))[0]
         whole = graph.shapes(shapes)
+        if self.checked:
+            return CheckedExecutable(self._template(graph, whole), count, self.code, whole)
         return LlvmExecutable(self._template(graph, whole), count, self.code, whole)
 
     def _template(self, graph: Graph, shapes: Mapping[str, Shape]) -> Template:

@@ -16,6 +16,8 @@ from zqcnn_xp_llvm.target import Target
 __all__ = ["NOWHERE", "Buffer", "Instruction", "Place", "Pool", "Storage", "aligned", "instruction"]
 
 ALIGNMENT = 64
+# Zeros behind the last packed weight, which nothing reads: what a fault would meet first.
+WEIGHT_SLACK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +110,6 @@ class Pool:
         The network's weights are so many that caches do not hold them from call to call.
     """
 
-    # What kernels may read behind the last weight.
-    _SLACK = 256
-
     def __init__(self, target: Target, *, exact: bool = False, cold: bool = False) -> None:
         self.target = target
         self.exact = exact
@@ -125,7 +124,7 @@ class Pool:
             found = self._packed.get(key)
             if found is None:
                 made = np.ascontiguousarray(make(), np.float32).reshape(-1).view(np.uint8)
-                held = aligned(made.size + self._SLACK)
+                held = aligned(made.size + WEIGHT_SLACK)
                 held[: made.size] = made
                 found = self._packed[key] = Buffer("weights", str(key), array=held)
         return (found, 0)
