@@ -19,13 +19,11 @@ from zqcnn_xp.ops.pool2d import Pool2D
 from zqcnn_xp.ops.prior_box import PriorBox
 from zqcnn_xp_numpy.buffers import Buffer, Buffers
 from zqcnn_xp_numpy.kernels import border_of, stage_for
+from zqcnn_xp_numpy.planes import PLANES, takes_planes
 from zqcnn_xp_numpy.pointwise import is_pointwise
 from zqcnn_xp_numpy.tape import Pads, Rows, Tape
 
 __all__ = ["Binding"]
-
-# Channels up to which an image is taken in plane by plane, where its planes lie apart.
-PLANES = 4
 
 
 class Binding:
@@ -61,7 +59,8 @@ class Binding:
         self._buffers = Buffers()
         self._homes: dict[str, Buffer] = {}
         self._constants: set[str] = set()
-        self._borders = _borders(graph, shapes, exact)
+        self._planar = _planar(graph, shapes)
+        self._borders = _borders(graph, shapes, exact, self._planar)
         self.inputs = {source.name: self._place(source.name) for source in graph.inputs}
         for node, ending in zip(graph.nodes, dying, strict=True):
             self._bind(node, weights[node.name])
@@ -84,8 +83,9 @@ class Binding:
         if pads is None:
             array, buffer = self._buffers.plain(shape)
         else:
-            array, buffer = self._buffers.framed(shape, pads)
-            self.tape.frame(array, buffer.base, pads)
+            planar = value in self._planar
+            array, base, buffer = self._buffers.framed(shape, pads, planar=planar)
+            self.tape.frame(array, base, pads)
         self._homes[value] = buffer
         self._values[value] = array
         return array
@@ -145,7 +145,23 @@ def _take_in(place: Rows, x: Array) -> None:
     np.copyto(place, x)
 
 
-def _borders(graph: Graph, shapes: Mapping[str, Shape], exact: bool) -> dict[str, Pads]:
+def _planar(graph: Graph, shapes: Mapping[str, Shape]) -> set[str]:
+    """Return the values that are best written plane by plane, and whose writers can do so."""
+    found = {source.name for source in graph.inputs if len(shapes[source.name]) == 4}
+    for node in graph.nodes:
+        # A reference's result is copied, to wherever that may be.
+        if stage_for(node.op, *(shapes[value] for value in node.inputs)) is None:
+            found.update(value for value in node.outputs if len(shapes[value]) == 4)
+    readers = [(value, node.op) for node in graph.nodes for value in node.inputs]
+    for value, op in readers:
+        if value in found and not takes_planes(op, shapes[value][1]):
+            found.discard(value)
+    return found.intersection(value for value, _ in readers).difference(graph.outputs)
+
+
+def _borders(
+    graph: Graph, shapes: Mapping[str, Shape], exact: bool, planar: set[str]
+) -> dict[str, Pads]:
     """Return the values that are best written inside a border, which their readers need."""
     wishes: dict[str, list[Pads | None]] = {}
     for node in graph.nodes:
@@ -159,7 +175,7 @@ def _borders(graph: Graph, shapes: Mapping[str, Shape], exact: bool) -> dict[str
         if value in graph.outputs or len(pads) < len(wanted) or len(shapes[value]) != 4:
             continue
         top, bottom, left, right = (max(sides) for sides in zip(*pads, strict=True))
-        if top or bottom or left or right:
+        if top or bottom or left or right or value in planar:
             found[value] = (top, bottom, left, right)
     return found
 

@@ -44,16 +44,28 @@ class Buffers:
         found = self._taken(min(fitting)) if fitting else self._made(size, (size,))
         return found.base[:size].reshape(shape), found
 
-    def framed(self, shape: tuple[int, ...], pads: Pads) -> tuple[Rows, Buffer]:
-        """Return a map inside a border of zeros, and its buffer."""
+    def framed(
+        self, shape: tuple[int, ...], pads: Pads, *, planar: bool = False
+    ) -> tuple[Rows, Rows, Buffer]:
+        """Return a map inside a border of zeros, that map with its border, and the buffer.
+
+        Parameters
+        ----------
+        shape, pads
+            Stored shape (N, H, W, C) of the map, and its border.
+        planar
+            Let each channel lie in one piece.
+        """
         n, h, w, c = shape
         top, bottom, left, right = pads
-        key = (shape, pads)
+        high, wide = h + top + bottom, w + left + right
+        key = (shape, pads, planar)
         if self._free.get(key):
             found = self._taken(key)
         else:
-            found = self._made(key, (n, h + top + bottom, w + left + right, c))
-        return found.base[:, top : top + h, left : left + w], found
+            found = self._made(key, (n, c, high, wide) if planar else (n, high, wide, c))
+        base = found.base.transpose(0, 2, 3, 1) if planar else found.base
+        return base[:, top : top + h, left : left + w], base, found
 
     def leave(self, buffer: Buffer) -> None:
         """Count one value less; the last one frees the buffer."""

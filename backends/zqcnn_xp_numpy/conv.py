@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from zqcnn_xp.ops.base import Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp_numpy.epilogue import finish
+from zqcnn_xp_numpy.planes import takes_planes
 from zqcnn_xp_numpy.pointwise import MATRIX, is_pointwise
 from zqcnn_xp_numpy.tape import Pads, Rows, Stage, Tape, blocks
 from zqcnn_xp_numpy.winograd import Prepared
@@ -31,7 +32,7 @@ def pixels_per_group(op: Conv2D, channels: int) -> int:
     kernel: more products, many of them with zeros, but fewer and longer copies. The bounds are
     measured on the first layers of the face networks.
     """
-    if op.dilation[1] != 1 or op.kernel[1] == 1:
+    if op.dilation[1] != 1 or op.kernel[1] == 1 or takes_planes(op, channels):
         return 1
     if channels * op.out_channels <= 48:
         return 4

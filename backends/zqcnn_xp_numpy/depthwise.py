@@ -21,8 +21,8 @@ __all__ = ["depthwise_stage"]
 
 # Floats of one block of output rows, which lives in L2 with the rows that it reads.
 BLOCK = 1 << 15
-# Longest row of repeated kernels: with all cells of a 3x3 kernel 72 KB.
-LONG = 2048
+# Longest row of repeated kernels: with all cells of a 3x3 kernel 144 KB.
+LONG = 1 << 12
 # From so many channels on, the loop over one pixel's channels is long enough by itself, and
 # strided pixels need not be sorted into rows of their own first.
 MANY = 192
@@ -95,7 +95,7 @@ def _weigh(
     s0, s1, s2, s3, s4, s5 = strides
     pixels = row // c
     # Neighbours in memory are one long axis; those that are not stand alone.
-    piece = min(pixels, max(LONG // c, 1)) if s2 == c * s5 else 1
+    piece = -(-pixels // -(-row // max(LONG, c))) if s2 == c * s5 else 1
     whole = pixels // piece * piece
     for start, stop, each in ((0, whole, piece), (whole, pixels, pixels - whole)):
         if start == stop:

@@ -29,6 +29,7 @@ from zqcnn_xp_numpy.elementwise import (
     elementwise_stage,
     halves_stage,
 )
+from zqcnn_xp_numpy.planes import planes_stage, takes_planes
 from zqcnn_xp_numpy.pointwise import dense_stage, is_pointwise, pointwise_stage
 from zqcnn_xp_numpy.pool import pool_stage
 from zqcnn_xp_numpy.softmax import softmax_stage
@@ -52,6 +53,8 @@ def stage_for(op: Op, *shapes: Shape, exact: bool = False) -> Stage | None:
         # At every shape, for `prepare` has flattened the weights.
         if is_pointwise(op):
             return pointwise_stage(op, shapes[0])
+        if takes_planes(op, shapes[0][1]):
+            return planes_stage(op, shapes[0])
         quick = not exact and tile_size(op, shapes[0])
         return (winograd_stage if quick else window_stage)(op, shapes[0])
     if any(0 in shape for shape in shapes):
@@ -85,6 +88,8 @@ def _of_one(op: Op, shape: Shape) -> Stage | None:
 def border_of(op: Op, shape: Shape, *, exact: bool = False) -> Pads:
     """Return the border of zeros with which a stage would like its input to come."""
     if isinstance(op, Conv2D) and 0 not in shape:
+        if takes_planes(op, shape[1]):
+            return op.padding(*shape[2:])
         if op.groups == 1 and not is_pointwise(op):
             quick = not exact and tile_size(op, shape)
             return (winograd_pads if quick else window_pads)(op, shape)

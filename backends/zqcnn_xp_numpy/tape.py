@@ -20,6 +20,9 @@ __all__ = ["Pads", "Rows", "Stage", "Tape", "blocks"]
 Rows: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 Pads: TypeAlias = tuple[int, int, int, int]
 
+# Elements of a ufunc's buffer: rows that are longer are worked on where they lie.
+SHORT = 512
+
 
 class Tape:
     """Calls in order, and the arrays that they share.
@@ -40,8 +43,14 @@ class Tape:
 
     def run(self) -> None:
         """Make all calls."""
-        for call in self.calls:
-            call()
+        # A ufunc copies operands that do not lie in one piece until its inner loop is as long as
+        # this buffer, which takes as long as the work itself. The setting is this thread's own.
+        before = np.setbufsize(SHORT)
+        try:
+            for call in self.calls:
+                call()
+        finally:
+            np.setbufsize(before)
 
     def scratch(self, name: str, shape: tuple[int, ...]) -> Rows:
         """Return memory that holds something from one call to another of the same stage only.

@@ -33,7 +33,7 @@ _POINTS = {2: (0.0, 1.0, -1.0), 4: (0.0, 1 / _ROOT, -1 / _ROOT, _ROOT, -_ROOT)}
 BLOCK = 1 << 17
 # Rates of the cost rule, measured on one core: multiply-adds and copied floats in a nanosecond,
 # floats of kernels that BLAS packs, and nanoseconds for the calls of one block.
-PRODUCTS, COPIES, WEIGHTS, CALLS = 45.0, 6.0, 2.0, 1.0e4
+PRODUCTS, COPIES, WEIGHTS, CALLS = 45.0, 6.0, 3.0, 1.0e4
 
 
 class Prepared(dict[str, Any]):
@@ -89,7 +89,7 @@ def tile_size(op: Conv2D, shape: Shape) -> int:
     o = op.out_channels
     _, _, ho, wo = op.infer(shape)[0]
     direct = n * ho * wo * 9 * c * (o / PRODUCTS + 1 / COPIES) + 9 * c * o / WEIGHTS
-    found, least = 0, 0.9 * direct
+    found, least = 0, 0.95 * direct
     for m in _POINTS:
         a = (m + 2) ** 2
         tiles = n * -(-ho // m) * -(-wo // m)
