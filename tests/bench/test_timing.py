@@ -1,10 +1,11 @@
 """Turns are fair, ratios are taken round by round, and a process is unpinned afterwards."""
 
 import os
+import time
 
 import pytest
 
-from zqcnn_xp.bench.timing import Timed, Turns, pinned, take_turns
+from zqcnn_xp.bench.timing import Call, Timed, Turns, pinned, take_turns, timed_block
 from zqcnn_xp.errors import InputError
 
 
@@ -103,3 +104,16 @@ def test_a_system_without_pinning_says_so(monkeypatch):
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     with pinned(1) as held:
         assert not held
+
+
+def test_calls_that_lead_do_not_count():
+    seen = []
+    assert len(timed_block(lambda: seen.append(1), 3, lead=2)) == 3
+    assert len(seen) == 5
+
+
+def test_the_cpu_clock_does_not_count_waiting():
+    wall = Call(lambda: time.sleep(0.01)).block(2)
+    cpu = Call(lambda: time.sleep(0.01)).block(2, clock="cpu")
+    assert min(wall) > 9.9
+    assert sum(cpu) < sum(wall)

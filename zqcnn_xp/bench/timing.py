@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median, quantiles
 from typing import Protocol
 
 from zqcnn_xp.errors import InputError
 
-__all__ = ["Blocks", "Timed", "Turns", "pinned", "take_turns"]
+__all__ = ["CLOCKS", "Blocks", "Call", "Timed", "Turns", "pinned", "take_turns", "timed_block"]
 
 # Libraries read these when they start their threads.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -83,11 +84,46 @@ class Timed:
         return f"{self.median:.{digits}f} ({self.low:.{digits}f}-{self.high:.{digits}f})"
 
 
+CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+"""Seconds: those that pass, and those that this process spends on processors."""
+
+
+def timed_block(
+    run: Callable[[], object], count: int, *, lead: int = 1, clock: str = "wall"
+) -> tuple[float, ...]:
+    """Run ``lead`` calls and then ``count``; milliseconds of each of the latter.
+
+    Examples
+    --------
+    >>> len(timed_block(list, 3))
+    3
+    """
+    now = CLOCKS[clock]
+    for _ in range(lead):
+        run()
+    marks = [now()]
+    for _ in range(count):
+        run()
+        marks.append(now())
+    return tuple((after - before) * 1e3 for before, after in pairwise(marks))
+
+
 class Blocks(Protocol):
     """What takes turns."""
 
     def block(self, count: int, *, lead: int = 1, clock: str = "wall") -> tuple[float, ...]:
         """Run ``lead`` calls and then ``count``; milliseconds of each of the latter."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of this process that takes turns."""
+
+    run: Callable[[], object]
+
+    def block(self, count: int, *, lead: int = 1, clock: str = "wall") -> tuple[float, ...]:
+        """Run a block, see `timed_block`."""
+        return timed_block(self.run, count, lead=lead, clock=clock)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from zqcnn_xp.bench.network import Network, Runner, save_arrays
+from zqcnn_xp.bench.timing import timed_block
 
 __all__ = ["OUTPUTS", "serve"]
 
 OUTPUTS = "outputs.npz"
-CLOCKS: Mapping[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 def ours(network: Network, backend: str, threads: int, device: str | None = None) -> Runner:
@@ -60,17 +59,10 @@ class _Side:
 
     def block(self, lead: int, count: int, clock: str) -> dict[str, Any]:
         """Run some calls that do not count, then some that do; return their milliseconds."""
-        run, now = self.run, CLOCKS[clock]
-        if run is None:
+        if self.run is None:
             msg = "no network is loaded"
             raise RuntimeError(msg)
-        for _ in range(lead):
-            run()
-        marks = [now()]
-        for _ in range(count):
-            run()
-            marks.append(now())
-        return {"ms": [(after - before) * 1e3 for before, after in pairwise(marks)]}
+        return {"ms": timed_block(self.run, count, lead=lead, clock=clock)}
 
 
 def serve(arguments: Sequence[str], requests: TextIO, replies: TextIO) -> None:
