@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 from zlib import crc32
 
@@ -184,7 +185,7 @@ class _Run:
         self.arena = Guarded("the arena", template.arena.size + SLACK)
         self.scratch = Guarded("scratch memory", template.scratch.size)
         self.arrays = {
-            held.buffer: Guarded(held.value, held.layout.bytes * made.count)
+            held.buffer: Guarded(held.value, _size(held, made))
             for held in template.arrays
         }
         self.held = {held.value: held for held in template.arrays if held.layout.kind == "plain"}
@@ -318,6 +319,13 @@ class _Run:
             if crc32(buffer.array) != before:
                 found = "weights changed"
                 raise KernelError("a kernel", "this call", buffer.name, found, "them untouched")
+
+
+def _size(held: Held, made: CheckedExecutable) -> int:
+    """Return the bytes of a value's array; the host's values may have another batch."""
+    if held.layout.kind == "plain":
+        return 4 * prod(made.shapes[held.value])
+    return held.layout.bytes * made.count
 
 
 def _nearest(candidates: tuple[Held, ...], offset: int) -> tuple[Held, Slot]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from zqcnn_xp.ops.base import Array, Shape
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.driver import COUNTER
 from zqcnn_xp_llvm.planner.memory import SLACK
-from zqcnn_xp_llvm.planner.storage import aligned
-from zqcnn_xp_llvm.planner.template import Held, Template
-from zqcnn_xp_llvm.program import FIRST_ARRAY, Program, build
+from zqcnn_xp_llvm.planner.storage import Instruction, aligned
+from zqcnn_xp_llvm.planner.template import Template
+from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, SCRATCH_BASE, Program, Segment, encode
+from zqcnn_xp_llvm.tracing import StepTime, step_times
+from zqcnn_xp_llvm.workers import shared_workers
 
-__all__ = ["LlvmExecutable"]
+__all__ = ["Call", "LlvmExecutable"]
 
 Host = np.ndarray[Any, Any]
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
@@ -32,102 +36,185 @@ class Context:
     ----------
     template
         What runs in it.
+    threads
+        Threads that may take part: each has scratch memory of its own.
+    apart
+        Each thread works on a sample of its own, in an arena of its own.
     """
 
-    def __init__(self, template: Template) -> None:
-        arena = template.arena
-        self.arena = aligned(arena.size + SLACK)
-        for start, size, value in arena.filled:
-            self.arena[start : start + size].view(np.float32)[:] = value
-        self.bases = np.zeros(2 * (FIRST_ARRAY + len(template.arrays)), np.int64)
-        self.bases[2] = self.arena.ctypes.data
-        self.own = aligned(template.scratch.size + SLACK)
-        self.bases[4] = self.own.ctypes.data
-        self.scratch: dict[int, Host] = {}
+    def __init__(self, template: Template, threads: int, *, apart: bool) -> None:
+        self.arenas = [_arena(template) for _ in range(threads if apart else 1)]
+        self.scratch = [aligned(template.scratch.size + SLACK) for _ in range(threads)]
+        words = 2 * (FIRST_ARRAY + len(template.arrays))
+        self.bases = np.zeros((threads, words), np.int64)
+        for k, row in enumerate(self.bases):
+            row[2 * ARENA_BASE] = self.arenas[k if apart else 0].ctypes.data
+            row[2 * SCRATCH_BASE] = self.scratch[k].ctypes.data
+        for k, held in enumerate(template.arrays):
+            self.bases[:, 2 * (FIRST_ARRAY + k) + 1] = held.buffer.sample
+        self._arrays: dict[int, Host] = {}
 
-    def array(self, number: int, held: Held, count: int) -> Host:
-        """Return memory for a value that crosses phases and that nobody else sees."""
-        size = held.layout.bytes * count + SLACK
-        found = self.scratch.get(number)
+    def hold(self, number: int, size: int) -> None:
+        """Give memory to a value that crosses phases and that nobody outside sees."""
+        found = self._arrays.get(number)
         if found is None or found.size < size:
-            found = self.scratch[number] = aligned(size)
-        return found
+            found = self._arrays[number] = aligned(size)
+            self.bases[:, 2 * (FIRST_ARRAY + number)] = found.ctypes.data
+
+
+def _arena(template: Template) -> Host:
+    arena = aligned(template.arena.size + SLACK)
+    for start, size, value in template.arena.filled:
+        arena[start : start + size].view(np.float32)[:] = value
+    return arena
+
+
+class Call:
+    """One run: the arrays of the caller and a context.
+
+    Parameters
+    ----------
+    executable
+        What runs.
+    inputs
+        Stored arrays by name.
+    context
+        Memory that nobody else uses meanwhile.
+    """
+
+    def __init__(
+        self, executable: LlvmExecutable, inputs: Mapping[str, Array], context: Context
+    ) -> None:
+        self.executable = executable
+        self.context = context
+        template = executable.template
+        self.values: dict[str, Host] = {
+            name: np.asarray(to_logical(np, inputs[name]), np.float32, order="C")
+            for name in template.inputs
+        }
+        for number, name, seen, size in executable.made:
+            if seen:
+                self.values[name] = np.empty(executable.shapes[name], np.float32)
+            else:
+                context.hold(number, size)
+
+    def segment(self, segment: Segment) -> None:
+        """Run compiled phases, or a node of the host."""
+        if segment.node is not None:
+            self.host(segment.node)
+        else:
+            self._drive(segment.instructions, segment.phases, segment.items)
+
+    def host(self, node: Node) -> None:
+        """Compute one node with its reference."""
+        xs = [to_storage(np, self.values[v]) for v in node.inputs]
+        outputs = node.op.forward(np, node.weights, *xs)
+        for name, y in zip(node.outputs, outputs, strict=True):
+            self.values[name] = np.asarray(to_logical(np, y), np.float32, order="C")
+
+    def prepared(self, instructions: list[Instruction], repeats: int) -> Callable[[], None]:
+        """Return what runs some instructions for every sample, in this thread."""
+        executable = self.executable
+        table = encode(instructions, executable.template, executable.code)
+        phases = np.array([[0, repeats, 1, 0, len(table)]], np.int64)
+        items = np.zeros((1, 3), np.int64)
+        return lambda: self._drive(table, phases, items, alone=True)
+
+    def _drive(self, table: Host, phases: Host, items: Host, *, alone: bool = False) -> None:
+        context, executable = self.context, self.executable
+        for number, name in executable.known:
+            found = self.values.get(name)
+            if found is not None:
+                address = found.__array_interface__["data"][0]
+                context.bases[:, 2 * (FIRST_ARRAY + number)] = address
+        counters = np.zeros(COUNTER * len(phases), np.int64)
+        state = np.array(
+            [
+                table.ctypes.data,
+                phases.ctypes.data,
+                len(phases),
+                items.ctypes.data,
+                context.bases.ctypes.data,
+                counters.ctypes.data,
+                context.bases.shape[1],
+            ],
+            np.int64,
+        )
+        run, held = executable.run, (counters, state, context, self.values)
+        address = state.ctypes.data
+
+        def task(thread: int, held: object = held) -> None:
+            # ``held`` keeps alive what a late helper may still look at.
+            run(address, thread)
+
+        threads = 1 if alone else len(context.bases)
+        shared_workers(os.getpid()).run(task, threads)
 
 
 class LlvmExecutable:
-    """A graph at one input shape; may be called from many threads at once."""
+    """A graph at one input shape; may be called from many threads at once.
+
+    Parameters
+    ----------
+    program
+        What runs.
+    code
+        Machine code of its kernels.
+    shapes
+        Logical shape of every value.
+    threads
+        Threads of a call.
+    """
 
     def __init__(
-        self, template: Template, count: int, code: Code, shapes: Mapping[str, Shape]
+        self, program: Program, code: Code, shapes: Mapping[str, Shape], threads: int
     ) -> None:
-        self.template = template
+        self.program = program
+        self.template = template = program.template
         self.code = code
         self.shapes = shapes
-        self.program: Program = build(template, count, code)
+        self.threads = threads
         self.run = _RUN(code.driver())
         self._free: list[Context] = []
         self._lock = threading.Lock()
-        made = {v for s in self.program.segments if s.node for v in s.node.outputs}
-        read = {v for s in self.program.segments if s.node for v in s.node.inputs}
-        inputs = set(template.inputs)
-        self._given = inputs | made
-        self._seen = read | set(template.outputs)
+        nodes = [segment.node for segment in program.segments if segment.node is not None]
+        given = {*template.inputs, *(v for node in nodes for v in node.outputs)}
+        seen = {*template.outputs, *(v for node in nodes for v in node.inputs)}
+        plain = [held.layout.kind == "plain" for held in template.arrays]
+        names = [held.value for held in template.arrays]
+        sizes = [held.layout.bytes * program.count + SLACK for held in template.arrays]
+        # Arrays that a call makes: number, value, whether somebody outside sees it, bytes.
+        self.made = [
+            (k, name, plain[k] and name in seen, sizes[k])
+            for k, name in enumerate(names)
+            if name not in given
+        ]
+        # Arrays whose address changes from call to call.
+        self.known = [
+            (k, name) for k, name in enumerate(names) if plain[k] and name in given | seen
+        ]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run once on stored arrays."""
+        with self.opened(inputs) as call:
+            for segment in self.program.segments:
+                call.segment(segment)
+            return {v: to_storage(np, call.values[v]) for v in self.template.outputs}
+
+    @contextmanager
+    def opened(self, inputs: Mapping[str, Array]) -> Iterator[Call]:
+        """Lend a context to a call."""
         with self._lock:
             context = self._free.pop() if self._free else None
         if context is None:
-            context = Context(self.template)
+            apart = self.program.count > 1
+            context = Context(self.template, self.threads, apart=apart)
         try:
-            return self._run(inputs, context)
+            yield Call(self, inputs, context)
         finally:
             with self._lock:
                 self._free.append(context)
 
-    def _run(self, inputs: Mapping[str, Array], context: Context) -> dict[str, Array]:
-        values: dict[str, Host] = {
-            name: np.asarray(to_logical(np, inputs[name]), np.float32, order="C")
-            for name in self.template.inputs
-        }
-        bases, count = context.bases, self.program.count
-        for k, held in enumerate(self.template.arrays):
-            name = held.value
-            if name not in self._given:
-                plain = held.layout.kind == "plain"
-                if plain and name in self._seen:
-                    values[name] = np.empty(self.shapes[name], np.float32)
-                else:
-                    memory = context.array(k, held, count)
-                    bases[2 * (FIRST_ARRAY + k)] = memory.ctypes.data
-            bases[2 * (FIRST_ARRAY + k) + 1] = held.buffer.sample
-        for segment in self.program.segments:
-            if segment.node is not None:
-                self._host(segment.node, values)
-                continue
-            for k, held in enumerate(self.template.arrays):
-                found = values.get(held.value)
-                if found is not None and held.layout.kind == "plain":
-                    bases[2 * (FIRST_ARRAY + k)] = found.ctypes.data
-            counters = np.zeros(COUNTER * len(segment.phases), np.int64)
-            state = np.array(
-                [
-                    segment.instructions.ctypes.data,
-                    segment.phases.ctypes.data,
-                    len(segment.phases),
-                    segment.phases.ctypes.data,
-                    bases.ctypes.data,
-                    counters.ctypes.data,
-                    bases.size,
-                ],
-                np.int64,
-            )
-            self.run(state.ctypes.data, 0)
-        return {v: to_storage(np, values[v]) for v in self.template.outputs}
-
-    def _host(self, node: Node, values: dict[str, Host]) -> None:
-        """Compute one node with its reference."""
-        xs = [to_storage(np, values[v]) for v in node.inputs]
-        outputs = node.op.forward(np, node.weights, *xs)
-        for name, y in zip(node.outputs, outputs, strict=True):
-            values[name] = np.asarray(to_logical(np, y), np.float32, order="C")
+    def trace(self, inputs: Mapping[str, Array]) -> list[StepTime]:
+        """Return the time of every step of one call."""
+        return step_times(self, inputs)

@@ -14,6 +14,7 @@ from zqcnn_xp_llvm.code import shared_code
 from zqcnn_xp_llvm.executable import LlvmExecutable
 from zqcnn_xp_llvm.planner.storage import Pool
 from zqcnn_xp_llvm.planner.template import Template
+from zqcnn_xp_llvm.program import build
 
 if TYPE_CHECKING:
     from zqcnn_xp_llvm.backend import LlvmBackend
@@ -54,9 +55,12 @@ class Plans:
         """Return what runs the graph at these shapes of its inputs."""
         count = next(iter(shapes.values()))[0]
         whole = graph.shapes(shapes)
+        template = self._template(graph, whole)
         if self.checked:
-            return CheckedExecutable(self._template(graph, whole), count, self.code, whole)
-        return LlvmExecutable(self._template(graph, whole), count, self.code, whole)
+            return CheckedExecutable(template, count, self.code, whole)
+        with self._lock:
+            program = build(template, count, self.code, self.threads)
+        return LlvmExecutable(program, self.code, whole, self.threads)
 
     def _template(self, graph: Graph, shapes: Mapping[str, Shape]) -> Template:
         ins = [shapes[source.name] for source in graph.inputs]

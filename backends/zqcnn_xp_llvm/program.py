@@ -11,17 +11,18 @@ from zqcnn_xp.graph import Node
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.codegen.emitter import POINTERS
 from zqcnn_xp_llvm.driver import INSTRUCTION
+from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction
 from zqcnn_xp_llvm.planner.template import ARENA, Template
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
-__all__ = ["FIRST_ARRAY", "Program", "Segment", "build"]
+__all__ = ["ARENA_BASE", "FIRST_ARRAY", "SCRATCH_BASE", "Program", "Segment", "build", "encode"]
 
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
-# Base addresses: 0 is nothing, for addresses that are complete; then the arena;
-# the thread's scratch memory; then arrays.
-_ABSOLUTE, _ARENA, _SCRATCH, FIRST_ARRAY = 0, 1, 2, 3
+# Base addresses: 0 is nothing, for addresses that are complete; then the arena; the thread's
+# scratch memory; then arrays.
+_ABSOLUTE, ARENA_BASE, SCRATCH_BASE, FIRST_ARRAY = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Segment:
 
     Parameters
     ----------
-    instructions, phases
+    instructions, phases, items
         Tables, see `zqcnn_xp_llvm.driver`.
     node
         The host's node, or None.
@@ -38,6 +39,7 @@ class Segment:
 
     instructions: Table
     phases: Table
+    items: Table
     node: Node | None = None
 
 
@@ -50,50 +52,72 @@ class Program:
     segments: tuple[Segment, ...]
 
 
+class _Tables:
+    """The tables of a segment while they are being filled."""
+
+    def __init__(self) -> None:
+        self.parts: list[Table] = []
+        self.phases: list[list[int]] = []
+        self.items: list[tuple[int, int, int]] = []
+        self.size = 0
+
+    def add(self, table: Table) -> tuple[int, int]:
+        """Append instructions; returns their range."""
+        self.parts.append(table)
+        begin, self.size = self.size, self.size + len(table)
+        return begin, self.size
+
+    def segment(self) -> Segment:
+        """Return what has been filled in."""
+        items = np.array(self.items or [(0, 0, 0)], np.int64)
+        return Segment(np.concatenate(self.parts), np.array(self.phases, np.int64), items)
+
+
 _NONE = np.zeros((0, 1), np.int64)
 
 
-def build(template: Template, count: int, code: Code) -> Program:
+def build(template: Template, count: int, code: Code, threads: int = 1) -> Program:
     """Return the program of a template for ``count`` samples.
 
-    Tables of single samples are made once for each template.
+    Parameters
+    ----------
+    template, count
+        What runs.
+    code
+        Where kernels are compiled.
+    threads
+        With more than one, the steps of a single sample are split among them; several samples
+        are claimed one by one in any case.
     """
     segments: list[Segment] = []
-    tables: list[Table] = []
-    phases: list[list[int]] = []
-    size = 0
+    tables = _Tables()
 
     def close() -> None:
-        nonlocal size
-        if phases:
-            whole = np.concatenate(tables)
-            segments.append(Segment(whole, np.array(phases, np.int64)))
-        tables.clear()
-        phases.clear()
-        size = 0
+        nonlocal tables
+        if tables.phases:
+            segments.append(tables.segment())
+            tables = _Tables()
 
     for k, phase in enumerate(template.phases):
         if phase.kind == "host":
             close()
-            segments += [Segment(_NONE, _NONE, node) for s in phase.steps for node in s.nodes]
-            continue
-        table = table_of(template, k, count, code)
-        repeats = count if phase.kind == "samples" else 1
-        phases.append([0, repeats, 1, size, size + len(table)])
-        tables.append(table)
-        size += len(table)
+            segments += [Segment(_NONE, _NONE, _NONE, n) for s in phase.steps for n in s.nodes]
+        elif phase.kind == "samples" and (count > 1 or threads == 1):
+            # Made once for each template: it does not depend on the number of samples.
+            if k not in template.tables:
+                template.tables[k] = encode(template.instructions(k, 1), template, code)
+            begin, end = tables.add(template.tables[k])
+            tables.phases.append([0, count, 1, begin, end])
+        else:
+            for action in template.actions[k]:
+                parts = parts_of(template, action, count, threads)
+                first = len(tables.items)
+                for part in parts:
+                    begin, end = tables.add(encode(part, template, code))
+                    tables.items.append((begin, end, 0))
+                tables.phases.append([first, len(parts), 0, 0, 0])
     close()
     return Program(template, count, tuple(segments))
-
-
-def table_of(template: Template, phase: int, count: int, code: Code) -> Table:
-    """Return the table of one phase's instructions."""
-    if template.phases[phase].kind == "samples":
-        held: dict[int, Table] = template.tables
-        if phase not in held:
-            held[phase] = encode(template.instructions(phase, 1), template, code)
-        return held[phase]
-    return encode(template.instructions(phase, count), template, code)
 
 
 def encode(instructions: list[Instruction], template: Template, code: Code) -> Table:
@@ -113,9 +137,9 @@ def encode(instructions: list[Instruction], template: Template, code: Code) -> T
 
 def _place(buffer: Buffer, offset: int, bases: dict[Buffer, int]) -> tuple[int, int]:
     if buffer is ARENA:
-        return (_ARENA, offset)
+        return (ARENA_BASE, offset)
     if buffer is SCRATCH:
-        return (_SCRATCH, offset)
+        return (SCRATCH_BASE, offset)
     if buffer.kind == "value":
         return (bases[buffer], offset)
     address = 0 if buffer.array is None else int(buffer.array.ctypes.data)

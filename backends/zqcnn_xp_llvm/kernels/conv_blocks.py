@@ -85,17 +85,35 @@ class ConvBlocks(Kernel):
     tail: int = 0
     prefetch: bool = False
 
+    @property
+    def results(self) -> int:
+        """Blocks of results in a group."""
+        return self.vectors // 2 if self.pair else self.vectors
+
+    def group_bytes(self, wide: int) -> dict[str, int]:
+        """Return how far a group's weights, biases and parameters lie from the next one's.
+
+        Parameters
+        ----------
+        wide
+            Bytes of a vector.
+        """
+        cells = self.channels * self.kernel[0] * self.kernel[1]
+        return {
+            "weights": cells * self.vectors * wide,
+            "bias": self.vectors * wide,
+            "params": self.results * len(params_of(self.formula)) * wide,
+        }
+
     def emit(self, e: Emitter) -> None:
         """Loop over groups, rows and tiles."""
-        made = self.vectors // 2 if self.pair else self.vectors
-        wide = e.target.vector_bytes
-        kh, kw = self.kernel
-        count = len(params_of(self.formula))
+        made = self.results
+        apart = self.group_bytes(e.target.vector_bytes)
         x, w, b, p, out, res = (e.pointer(k) for k in range(6))
         with e.loop(self.integer(e, "groups")) as group:
-            w_g = e.at(w, e.mul(group.index, self.channels * kh * kw * self.vectors * wide))
-            b_g = e.at(b, e.mul(group.index, self.vectors * wide))
-            p_g = e.at(p, e.mul(group.index, made * count * wide))
+            w_g = e.at(w, e.mul(group.index, apart["weights"]))
+            b_g = e.at(b, e.mul(group.index, apart["bias"]))
+            p_g = e.at(p, e.mul(group.index, apart["params"]))
             out_g = e.at(out, e.mul(e.mul(self.integer(e, "out_block"), made), group.index))
             res_g = e.at(res, e.mul(e.mul(self.integer(e, "res_block"), made), group.index))
             with e.loop(self.integer(e, "rows")) as row:
@@ -196,7 +214,7 @@ class ConvBlocks(Kernel):
 
     def _store(self, e: Emitter, sums: list[Value], p: Address, out: Address, res: Address) -> None:
         wide = e.target.vector_bytes
-        made = self.vectors // 2 if self.pair else self.vectors
+        made = self.results
         order = sorted(params_of(self.formula))
         params = {
             (v, j): e.load(e.at(p, (v * len(order) + k) * wide))

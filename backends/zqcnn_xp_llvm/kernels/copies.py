@@ -66,14 +66,21 @@ class CopyCells(Kernel):
 class Turn(Kernel):
     """Transpose squares of a vector's side: blocks to planes, or planes to blocks.
 
-    Three loops run over squares: ``x_step`` and ``out_step`` lead from one line of a square to
-    the next on either side.
+    ``x_step`` and ``out_step`` lead from one line of a square to the next on either side.
+
+    Parameters
+    ----------
+    blocks
+        From blocks to planes; otherwise from planes to blocks.
+    planes
+        Planes that a square has; 0 for a vector's lanes.
     """
 
     pointers: ClassVar[tuple[str, ...]] = ("x", "out")
     integers: ClassVar[tuple[str, ...]] = (*_OUTER, "tiles", "tile_last", "x_step", "out_step")
 
     blocks: bool
+    planes: int = 0
 
     def emit(self, e: Emitter) -> None:
         """Load a square's lines, exchange its corners at every scale, store its columns."""
@@ -87,7 +94,10 @@ class Turn(Kernel):
             px = bounded(e, tile.index, e.lanes, self.integer(e, "tile_last"))
             x_t = e.at(x, e.mul(px, wide if self.blocks else 4))
             out_t = e.at(out, e.mul(px, 4 if self.blocks else wide))
-            lines = [e.load(e.at(x_t, e.mul(x_step, k))) for k in range(e.lanes)]
+            planes = self.planes or e.lanes
+            read = e.lanes if self.blocks else planes
+            lines = [e.load(e.at(x_t, e.mul(x_step, k))) for k in range(read)]
+            lines += [e.constant(0.0)] * (e.lanes - read)
             half = e.lanes // 2
             while half:
                 places = list(range(e.lanes))
@@ -99,7 +109,7 @@ class Turn(Kernel):
                         lines[k] = e.shuffle(a, b, low)
                         lines[k + half] = e.shuffle(a, b, high)
                 half //= 2
-            for k, line in enumerate(lines):
+            for k, line in enumerate(lines[:planes] if self.blocks else lines):
                 e.store(line, e.at(out_t, e.mul(out_step, k)))
 
 

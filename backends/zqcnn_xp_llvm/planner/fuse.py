@@ -55,8 +55,11 @@ def make_steps(graph: Graph, shapes: Mapping[str, Shape], lanes: int) -> list[St
     uses = Counter(value for node in graph.nodes for value in node.inputs)
     uses.update(graph.outputs)
     steps: list[Step] = []
+    # Samples are counted once for a whole run: what has another number of them is the host's.
+    batch = shapes[graph.inputs[0].name][:1]
     for node in graph.nodes:
-        made = _single(node, [shapes[v] for v in node.inputs], shapes[node.outputs[0]], lanes)
+        ins = [shapes[v] for v in node.inputs]
+        made = _single(node, ins, shapes[node.outputs[0]], lanes, batch)
         for k in sorted(range(len(node.inputs)), key=lambda k: _rank(steps, node.inputs[k])):
             value = node.inputs[k]
             before = next((s for s in steps if s.writes == value), None)
@@ -79,11 +82,11 @@ def _rank(steps: list[Step], value: str) -> int:
     return 2 * len(steps)
 
 
-def _single(node: Node, shapes: list[Shape], shape: Shape, lanes: int) -> Step:
+def _single(node: Node, shapes: list[Shape], shape: Shape, lanes: int, batch: Shape) -> Step:
     """Return the step of one node."""
     host = HostStep((node,), node.inputs, node.outputs[0], shape)
     op = node.op
-    batches = {s[:1] for s in (*shapes, shape)}
+    batches = {batch, *(s[:1] for s in (*shapes, shape))}
     if (
         len(node.outputs) != 1
         or (op.mixes_batch and shape[:1] != (1,))

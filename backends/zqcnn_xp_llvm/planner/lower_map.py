@@ -152,25 +152,30 @@ def convert(pool: Pool, x: Storage, out: Storage, rows: range) -> list[Instructi
         run = lanes if a.kind == "blocks" else 1
         loops = [(count, a.row, b.row), (a.planes, a.plane, b.plane), (size.w * run, 4, 4)]
         return copy_loops(pool, loops, *start)
-    whole = size.c // lanes if size.w >= lanes else 0
     to_planes = a.kind == "blocks"
     found = []
-    if whole:
-        x_step, out_step = (a.pixel, b.plane) if to_planes else (a.plane, b.pixel)
-        each = (a.plane, b.plane * lanes) if to_planes else (a.plane * lanes, b.plane)
-        integers = {"count0": count, "x0": a.row, "out0": b.row}
-        integers |= {"count1": whole, "x1": each[0], "out1": each[1]}
-        integers |= {"count2": 1, "count3": 1, "x_step": x_step, "out_step": out_step}
-        integers |= {"tiles": -(-size.w // lanes), "tile_last": size.w - lanes}
-        places = {"x": start[0], "out": start[1]}
-        found.append(instruction(Turn(to_planes), places, integers))
-    for block in range(whole, -(-size.c // lanes)):
-        some = min(size.c - block * lanes, lanes)
-        plane = (block if to_planes else block * lanes, block * lanes if to_planes else block)
+    for block, blocks, planes in (
+        (0, size.c // lanes, lanes),
+        (size.c // lanes, 1, size.c % lanes),
+    ):
+        if not blocks or not planes:
+            continue
+        plane = (block, block * lanes) if to_planes else (block * lanes, block)
         source, goal = x.at(rows.start, plane[0]), out.at(rows.start, plane[1])
-        steps = (4, b.plane) if to_planes else (a.plane, 4)
-        loops = [(count, a.row, b.row), (some, *steps), (size.w, a.pixel, b.pixel)]
-        found += copy_loops(pool, loops, source, goal)
+        each = (a.plane, b.plane * lanes) if to_planes else (a.plane * lanes, b.plane)
+        inner = (4, b.plane) if to_planes else (a.plane, 4)
+        if size.w < lanes:
+            loops = [(count, a.row, b.row), (blocks, *each), (planes, *inner)]
+            found += copy_loops(pool, [*loops, (size.w, a.pixel, b.pixel)], source, goal)
+            continue
+        integers = {"count0": count, "x0": a.row, "out0": b.row}
+        integers |= {"count1": blocks, "x1": each[0], "out1": each[1]}
+        integers |= {"count2": 1, "count3": 1}
+        integers |= {"x_step": a.pixel if to_planes else a.plane}
+        integers |= {"out_step": b.plane if to_planes else b.pixel}
+        integers |= {"tiles": -(-size.w // lanes), "tile_last": size.w - lanes}
+        kernel = Turn(to_planes, planes % lanes)
+        found.append(instruction(kernel, {"x": source, "out": goal}, integers))
     return found
 
 

@@ -21,6 +21,7 @@ from zqcnn_xp_llvm.planner.steps import (
     WindowStep,
 )
 from zqcnn_xp_llvm.planner.storage import Pool
+from zqcnn_xp_llvm.planner.windows import Window
 
 __all__ = ["Need", "needs_of"]
 
@@ -75,7 +76,7 @@ def needs_of(
     ins = [shapes[v] for v in step.reads]
     if isinstance(step, ConvStep | WindowStep):
         window = window_of(step, ins[0])
-        part = not blocks and window.stride[1] == 2
+        part = not blocks and window.stride[1] == 2 and _reads_on(window, ins[0][3], step.shape[3])
         first = Need(same.kind, window.border, room=part)
         if isinstance(step, ConvStep) and blocks:
             aligned = step.conv.groups == 1 or (ins[0][1] // step.conv.groups) % lanes == 0
@@ -94,6 +95,12 @@ def needs_of(
         along = getattr(step.op, "axis", 1) % len(step.shape)
         return [Need("planar" if len(step.shape) == 4 and along == 1 else "plain")]
     return _move_needs(step, ins, same) if isinstance(step, MoveStep) else [same] * len(ins)
+
+
+def _reads_on(window: Window, width: int, out: int) -> bool:
+    """Whether a row kernel with a stride of 2, which reads pairs, reads behind the map."""
+    last = (out - 1) * window.stride[1] + (window.kernel[1] - 1) * window.dilation[1]
+    return last + 1 >= window.border.left + width
 
 
 def _move_needs(step: MoveStep, ins: list[Shape], same: Need) -> list[Need]:

@@ -260,6 +260,14 @@ class Template:
 
     # Instructions.
 
+    def row_unit(self, action: Action) -> int:
+        """Return how many rows of a result are best computed together."""
+        step = action.step
+        if isinstance(step, ConvStep) and action.writes.layout.kind == "blocks":
+            m, _ = transform_of(self.pool, step, self.shapes[step.reads[0]])
+            return m or 1
+        return 2 if isinstance(step, WindowStep) else 1
+
     def instructions(self, phase: int, count: int) -> list[Instruction]:
         """Return the instructions of a phase: for one sample, or for ``count`` of them."""
         return [i for action in self.actions[phase] for i in self.lower(action, count)]
