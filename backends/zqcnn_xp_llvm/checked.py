@@ -185,8 +185,7 @@ class _Run:
         self.arena = Guarded("the arena", template.arena.size + SLACK)
         self.scratch = Guarded("scratch memory", template.scratch.size)
         self.arrays = {
-            held.buffer: Guarded(held.value, _size(held, made))
-            for held in template.arrays
+            held.buffer: Guarded(held.value, _size(held, made)) for held in template.arrays
         }
         self.held = {held.value: held for held in template.arrays if held.layout.kind == "plain"}
         self.others: dict[str, Host] = {}
