@@ -61,3 +61,16 @@ def test_many_equal_single() -> None:
     many = crop_resize(words, boxes, 24)
     for i in (0, 27, 28, 29, 99):
         np.testing.assert_array_equal(crop_resize(words, boxes[i : i + 1], 24)[0], many[i])
+
+
+def test_smallest_images_and_any_strides() -> None:
+    rng = np.random.default_rng(8)
+    boxes = np.array([[-1.0, -2.0, 3.0, 2.0], [0.0, 0.0, 1.0, 1.0], [5.0, 5.0, 9.0, 9.0]])
+    for height, width in ((1, 1), (1, 4), (4, 1), (2, 1), (2, 2)):
+        image = rng.integers(0, 256, (height, width, 3), np.uint8)
+        framed = np.pad(image, ((12, 12), (12, 12), (0, 0)), mode="edge")
+        want = crop_resize(pack(framed), boxes + 12, 5)
+        out = np.full((3, 5, 5, 3), np.nan, np.float32)
+        got = crop_resize(pack(image), boxes, 5, out=out)
+        assert got is out
+        np.testing.assert_allclose(got, want, atol=1e-6)

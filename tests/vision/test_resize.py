@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.vision.packed import pack
 from zqcnn_xp.vision.resize import bilinear, normalised, positions, resize, taps
+from zqcnn_xp.vision.workspace import Workspace
 
 _GOLDEN = [
     "full_384x288", "full_137x103", "full_639x479", "full_48x48", "full_800x600", "full_320x240",
@@ -74,12 +75,36 @@ def test_packed_equals_float(h: int, w: int, height: int, width: int, seed: int)
     assert got.dtype == np.float32
 
 
+@pytest.mark.parametrize("rows", [3, 400])
+def test_packed_equals_float_at_a_border_of_zeros(rows: int) -> None:
+    image = np.random.default_rng(rows).integers(0, 256, (rows, 300, 3), np.uint8)
+    y = taps(np.linspace(-0.4, rows - 0.7, rows).astype(np.float32), rows, "zero")
+    x = taps(np.linspace(-0.4, 299.3, 210).astype(np.float32), 300, "zero")
+    assert y.outside is not None
+    assert x.outside is not None
+    floats = (image.astype(np.float32) - 127.5) / 128
+    out = np.empty((3, rows, 210), np.float32).transpose(1, 2, 0)
+    work = Workspace()
+    for _ in range(2):
+        got = bilinear(pack(image), y, x, out, work)
+        np.testing.assert_array_equal(got, bilinear(floats, y, x))
+
+
 def test_strips_do_not_show() -> None:
     image = np.random.default_rng(3).random((700, 90, 3), np.float32)
     whole = resize(image, 650, 80)
     y, x = taps(positions(650, 700), 700), taps(positions(80, 90), 90)
     for begin in (0, 137, 649):
         np.testing.assert_array_equal(bilinear(image, y.part(begin, 650), x), whole[begin:])
+
+
+def test_strips_of_packed_pixels_do_not_show() -> None:
+    image = np.random.default_rng(4).integers(0, 256, (700, 190, 3), np.uint8)
+    y, x = taps(positions(650, 700), 700), taps(positions(180, 190), 190)
+    want = bilinear((image.astype(np.float32) - 127.5) / 128, y, x)
+    for begin in (0, 137, 649):
+        got = bilinear(pack(image), y.part(begin, 650), x)
+        np.testing.assert_array_equal(got, want[begin:])
 
 
 def test_positions_of_many_intervals_equal_single_ones() -> None:

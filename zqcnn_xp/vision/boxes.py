@@ -73,22 +73,30 @@ def overlaps(
     >>> overlaps(box[:1], box, areas(box[:1]), areas(box)).round(3).tolist()
     [[1.0, 0.333]]
     """
-    more = a.dtype.type(1 if inclusive else 0)
-    inter = np.minimum(a[:, None, 2], b[None, :, 2])
-    inter -= np.maximum(a[:, None, 0], b[None, :, 0])
-    inter += more
-    height = np.minimum(a[:, None, 3], b[None, :, 3])
-    height -= np.maximum(a[:, None, 1], b[None, :, 1])
-    height += more
+    # One coordinate after the other, each contiguous: arithmetic on columns of boxes is slow.
+    left, top, right, bottom = np.ascontiguousarray(a.T)[:, :, None]
+    left_b, top_b, right_b, bottom_b = np.ascontiguousarray(b.T)
+    inter = np.minimum(right, right_b)
+    scratch = np.maximum(left, left_b)
+    inter -= scratch
+    height = np.minimum(bottom, bottom_b)
+    height -= np.maximum(top, top_b, out=scratch)
+    if inclusive:
+        inter += a.dtype.type(1)
+        height += a.dtype.type(1)
     np.maximum(inter, 0, out=inter)
     np.maximum(height, 0, out=height)
     inter *= height
     if method == "min":
-        whole = np.minimum(area_a[:, None], area_b[None, :])
+        np.minimum(area_a[:, None], area_b, out=scratch)
     else:
-        whole = area_a[:, None] + area_b[None, :]
-        whole -= inter
-    share: Floats = np.divide(inter, whole, out=np.zeros_like(inter), where=whole != 0)
+        np.add(area_a[:, None], area_b, out=scratch)
+        scratch -= inter
+    nothing = scratch == 0
+    if nothing.any():
+        scratch[nothing] = 1
+        inter[nothing] = 0
+    share: Floats = np.divide(inter, scratch, out=inter)
     return share
 
 

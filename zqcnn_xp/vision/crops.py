@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from zqcnn_xp.vision.blend import blend, scratch_for
 from zqcnn_xp.vision.packed import Words
-from zqcnn_xp.vision.resize import Float32, Taps, normalised, positions, taps
+from zqcnn_xp.vision.resize import Float32, positions, taps
+from zqcnn_xp.vision.workspace import Workspace
 
 __all__ = ["crop_resize"]
 
@@ -20,6 +22,7 @@ def crop_resize(
     *,
     accumulate: bool = False,
     out: Float32 | None = None,
+    work: Workspace | None = None,
 ) -> Float32:
     """Sample boxes of an image bilinearly; places outside the image repeat its edge.
 
@@ -34,12 +37,16 @@ def crop_resize(
     accumulate
         Coordinates summed up in float32, see `resize.positions`.
     out
-        Where to write, (n, size, size, 3) float32.
+        Where to write, (n, size, size, 3) float32, of any strides. Pixels are written a channel
+        at a time, so that a transposed (n, 3, size, size) is quickest.
+    work
+        Buffers to use again from call to call.
 
     Returns
     -------
     ndarray
-        (n, size, size, 3) float32, ``(v - 127.5) / 128``.
+        (n, size, size, 3) float32, ``(v - 127.5) / 128``; not ``out``: a transposed
+        (n, 3, size, size).
 
     Examples
     --------
@@ -49,31 +56,47 @@ def crop_resize(
     (1, 2, 2, 3)
     """
     n = boxes.shape[0]
-    height, width = source.shape
+    width = source.shape[1]
     if out is None:
-        out = np.empty((n, size, size, 3), np.float32)
+        out = np.empty((n, 3, size, size), np.float32).transpose(0, 2, 3, 1)
+    if not n:
+        return out
+    x_first, x_share = _axis(boxes[:, 0::2], size, width, accumulate)
+    y_first, y_share = _axis(boxes[:, 1::2], size, source.shape[0], accumulate)
+    y_first *= width
+    work = Workspace() if work is None else work
+    # The neighbours of a pixel lie at fixed distances, so all four share their indices.
     flat = source.reshape(-1)
+    neighbours = [flat[min(step, flat.size - 1) :] for step in (0, width, 1, width + 1)]
     step = max(1, _PIXELS // (size * size))
     for begin in range(0, n, step):
-        some = boxes[begin : begin + step]
-        extent = some[:, 2:] - some[:, :2]
-        x = taps(positions(size, extent[:, 0], some[:, 0], accumulate=accumulate), width)
-        y = taps(positions(size, extent[:, 1], some[:, 1], accumulate=accumulate), height)
-        upper = _row(flat, y.first, x, width)
-        lower = _row(flat, y.second, x, width)
-        lower -= upper
-        lower *= y.share[:, :, None, None]
-        upper += lower
-        out[begin : begin + step] = upper[..., :3]
+        end = min(begin + step, n)
+        shape = (end - begin, size, size)
+        index = work.array("index", shape, np.intp)
+        np.add(y_first[begin:end, :, None], x_first[begin:end, None, :], out=index)
+        words = work.array("words", (4, *shape), source.dtype)
+        for pixels, place in zip(neighbours, words, strict=True):
+            pixels.take(index, out=place, mode="clip")
+        words = words.reshape(2, 2, *shape)
+        # Written out over the crops: products over rows of so few pixels would be all overhead.
+        shares = work.array("shares", (2, *shape))
+        shares[0] = x_share[begin:end, None, :]
+        shares[1] = y_share[begin:end, :, None]
+        planes = out[begin:end].transpose(3, 0, 1, 2)
+        blend(words, shares[0], shares[1], planes, scratch_for(words, work))
     return out
 
 
-def _row(flat: Words, y: NDArray[np.intp], x: Taps, width: int) -> Float32:
-    """Blend along x at the rows ``y`` (n, size): (n, size, size, 4)."""
-    begin = (y * width)[:, :, None]
-    left = normalised(flat.take(begin + x.first[:, None, :]))
-    right = normalised(flat.take(begin + x.second[:, None, :]))
-    right -= left
-    right *= x.share[:, None, :, None]
-    left += right
-    return left
+def _axis(
+    ends: NDArray[np.floating], size: int, pixels: int, accumulate: bool
+) -> tuple[NDArray[np.intp], Float32]:
+    """Return the first neighbours along one axis and the shares of the ones after them.
+
+    Where both neighbours are one pixel of the edge, the one after gets no share, so that it may
+    be any.
+    """
+    begin, end = ends[:, 0], ends[:, 1]
+    found = taps(positions(size, end - begin, begin, accumulate=accumulate), pixels)
+    share = found.share
+    share[found.first == found.second] = 0
+    return found.first, share

@@ -18,6 +18,8 @@ from zqcnn_xp.vision.boxes import areas, overlaps
 
 __all__ = ["nms", "suppress"]
 
+Ranks = NDArray[np.intp]
+
 _BLOCK = 128
 _PAIRS = 1 << 16  # overlaps computed at a time: their temporaries fit the cache
 
@@ -73,15 +75,16 @@ def suppress(
     if not exact and threshold >= 1:
         return order, np.zeros_like(order)
     limit = boxes.dtype.type(threshold)
+    boxes = boxes[order]
     area = areas(boxes)
 
-    def over(a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def over(a: Ranks, b: Ranks) -> NDArray[np.bool_]:
         share = overlaps(boxes[a], boxes[b], area[a], area[b], method=method, inclusive=not exact)
         return share > limit
 
     winners: list[NDArray[np.intp]] = []
     counts: list[NDArray[np.intp]] = []
-    rest = order
+    rest = np.arange(order.size)
     while rest.size:
         block, rest = rest[:_BLOCK], rest[_BLOCK:]
         kept, fallen = _within(over(block, block))
@@ -92,31 +95,38 @@ def suppress(
             piece = rest[begin : begin + step]
             hit = over(block, piece)
             any_hit = hit.any(axis=0)
-            # The first winner that overlaps is the one that suppresses.
-            fallen += np.bincount(hit[:, any_hit].argmax(axis=0), minlength=block.size)
-            alive.append(piece[~any_hit])
+            if any_hit.any():
+                # The first winner that overlaps is the one that suppresses.
+                fallen += np.bincount(hit[:, any_hit].argmax(axis=0), minlength=block.size)
+                piece = piece[~any_hit]
+            alive.append(piece)
         rest = np.concatenate(alive) if alive else rest
         winners.append(block)
         counts.append(fallen)
     if not winners:
         return order, np.zeros_like(order)
-    return np.concatenate(winners), np.concatenate(counts)
+    return order[np.concatenate(winners)], np.concatenate(counts)
 
 
 def _within(over: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Greedy suppression inside one block, given its overlap matrix in score order."""
-    alive = np.ones(over.shape[0], np.bool_)
+    """Greedy suppression inside one block, given its overlap matrix in score order.
+
+    Each row of the matrix becomes the bits of one integer of Python, so that a step of the loop
+    is a few operations on whole rows.
+    """
+    bits = np.packbits(over, axis=1, bitorder="little")
+    length, data = bits.shape[1], bits.tobytes()
+    alive = (1 << over.shape[0]) - 1
     kept: list[int] = []
     counts: list[int] = []
-    at = 0
-    while at < alive.size:
-        kept.append(at)
-        alive[at] = False
-        hit = over[at] & alive
-        counts.append(int(np.count_nonzero(hit)))
+    while alive:
+        first = alive & -alive  # everything before it has fallen or won
+        at = first.bit_length() - 1
+        alive ^= first
+        hit = int.from_bytes(data[at * length : (at + 1) * length], "little") & alive
         alive ^= hit
-        ahead = int(alive.argmax())  # everything before the next candidate has fallen or won
-        at = ahead if alive[ahead] else alive.size
+        kept.append(at)
+        counts.append(hit.bit_count())
     return np.array(kept, np.intp), np.array(counts, np.intp)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.vision.packed import Words, halve
 
-__all__ = ["Mipmaps", "scales", "scales_zqcnn"]
+__all__ = ["Mipmaps", "mips_for", "scales", "scales_zqcnn"]
 
 _F = np.float32
 
@@ -110,6 +110,26 @@ def scales_zqcnn(
     return np.array([*out, last], _F)
 
 
+def mips_for(side: int, reductions: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return how often to halve an image so that what is left of a reduction shrinks it by 1 to 2.
+
+    Parameters
+    ----------
+    side
+        The longer one of the image, in pixels: never is it halved more often than leaves one.
+    reductions
+        Factors by which it shrinks, any shape.
+
+    Examples
+    --------
+    >>> mips_for(9, np.array([0.1, 3.9, 4.0, 1e9])).tolist()
+    [0, 1, 2, 4]
+    """
+    wanted = np.floor(np.log2(np.maximum(reductions, 1)) + 1e-9).astype(np.intp)
+    mips: NDArray[np.intp] = np.minimum(wanted, max(0, side - 1).bit_length())
+    return mips
+
+
 class Mipmaps:
     """An image and, made when first asked for, its halves; safe to share between threads.
 
@@ -131,9 +151,12 @@ class Mipmaps:
         self._levels = [base]
         self._lock = threading.Lock()
         self.top: int = max(0, max(base.shape) - 1).bit_length()
+        self._side = max(base.shape)
 
     def __getitem__(self, level: int) -> Words:
         """Return the image halved ``level`` times, (ceil(H / 2**level), ...)."""
+        if not level:
+            return self._levels[0]
         with self._lock:
             while len(self._levels) <= level:
                 self._levels.append(halve(self._levels[-1]))
@@ -141,4 +164,4 @@ class Mipmaps:
 
     def level_for(self, reduction: float) -> int:
         """Return the level from which a reduction by this factor shrinks by 1 to 2."""
-        return min(self.top, max(0, math.floor(math.log2(max(reduction, 1.0)) + 1e-9)))
+        return int(mips_for(self._side, np.array(reduction)))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zqcnn_xp.pipelines.mtcnn.options import Options
-from zqcnn_xp.pipelines.mtcnn.proposals import Cells, boxes_of, keep_cells
+from zqcnn_xp.pipelines.mtcnn.proposals import Cells, _blocks, boxes_of, keep_cells
 from zqcnn_xp.pipelines.mtcnn.source import Source
 from zqcnn_xp.vision.io import read_image
-from zqcnn_xp.vision.nms import nms
+from zqcnn_xp.vision.nms import nms, suppress
 
 
 @pytest.mark.parametrize("variant", ["author5m60", "fast106v3s64", "plus106v2s96"])
@@ -79,3 +79,45 @@ def test_turned_keeps_scan_order() -> None:
     turned = cells.turned()
     assert (np.diff(turned.row * 9 + turned.column) > 0).all()
     np.testing.assert_array_equal(turned.turned().score, cells.score)
+
+
+def _original_blocks(cells: Cells, rows: int, columns: int, border: int) -> list[tuple[int, int]]:
+    """Pairs of block and cell as the original forms them, block by block."""
+    down, across = max(1, rows // 32), max(1, columns // 32)
+    tall, wide = rows // down, columns // across
+    last = down * across - 1
+    pairs = []
+    for i in range(down):
+        for j in range(across):
+            bottom = rows if i == last else (i + 1) * tall
+            right = columns if j == last else (j + 1) * wide
+            for k, (row, column) in enumerate(zip(cells.row, cells.column, strict=True)):
+                inside = i * tall - border <= row < bottom and j * wide - border <= column < right
+                pairs += [(i * across + j, k)] if inside else []
+    return pairs
+
+
+@given(st.integers(1, 140), st.integers(1, 140), st.integers(1, 50), st.integers(0, 2**31))
+def test_blocks_are_the_originals(rows: int, columns: int, border: int, seed: int) -> None:
+    cells = _cells(rows, columns, seed, 0.02)
+    index, block = _blocks(cells, rows, columns, border)
+    assert list(zip(block, index, strict=True)) == _original_blocks(cells, rows, columns, border)
+
+
+@pytest.mark.parametrize("shape", [(20, 33), (70, 20), (75, 110)])
+def test_the_originals_blocks_are_searched_one_by_one(shape: tuple[int, int]) -> None:
+    options = Options(compat="zqcnn", overlap_count=2)
+    rows, columns = shape
+    cells = _cells(rows, columns, 7, 0.2)
+    kept = keep_cells(cells, (rows - 1) * 2 + 12, (columns - 1) * 2 + 12, options)
+    inner = (cells.row >= 6) & (cells.row < rows - 6)
+    inner &= (cells.column >= 6) & (cells.column < columns - 6)
+    want: list[int] = []
+    pairs = np.array(_original_blocks(cells, rows, columns, 6))
+    for number in np.unique(pairs[:, 0]):
+        index = pairs[pairs[:, 0] == number, 1]
+        boxes, scores = boxes_of(cells, options)[index], cells.score[index]
+        winners, counts = suppress(boxes, scores, 0.495, compat="zqcnn")
+        winners = winners[(counts >= 2) | ~inner[index[winners]]]
+        want += index[np.sort(winners)].tolist()
+    assert kept.tolist() == want

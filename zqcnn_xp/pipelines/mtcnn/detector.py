@@ -12,11 +12,13 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.pipelines.faces import Faces
 from zqcnn_xp.pipelines.mtcnn.candidates import Candidates
+from zqcnn_xp.pipelines.mtcnn.grids import Grids
 from zqcnn_xp.pipelines.mtcnn.networks import Networks
 from zqcnn_xp.pipelines.mtcnn.options import Blur, Options
 from zqcnn_xp.pipelines.mtcnn.source import Source
 from zqcnn_xp.pipelines.mtcnn.stages import landmark_stage, output_stage, propose, refine_stage
 from zqcnn_xp.registry import get_backend
+from zqcnn_xp.vision.workspace import Workspace
 
 __all__ = ["MTCNN"]
 
@@ -157,6 +159,8 @@ class MTCNN:
             cell=(self.options.pnet_size, self.options.pnet_stride),
         )
         self.networks = networks if early_accept is None else networks.without_points()
+        self._grids = Grids(self.options, transposed=networks.transposed)
+        self._work = Workspace()
         seen = self.networks.p.window()
         # Tiles and padding are invisible only to a network whose cells are all alike and see no
         # more than the window.
@@ -223,7 +227,15 @@ class MTCNN:
     def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Faces]:
         nets, options = self.networks, self.options
         sources = [
-            Source(image, options, bgr=nets.bgr, transposed=nets.transposed) for image in images
+            Source(
+                image,
+                options,
+                bgr=nets.bgr,
+                transposed=nets.transposed,
+                grids=self._grids,
+                work=self._work,
+            )
+            for image in images
         ]
         found = propose(nets.p, sources, options, alike=self._alike)
         found = refine_stage(nets.r, sources, found, options)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from typing import Any, Literal
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.vision.blur import blur_rule
+from zqcnn_xp.vision.nms_grid import Stencil, stencil
 
 __all__ = ["Blur", "Options"]
 
@@ -129,6 +131,12 @@ class Options:
         """Least score of a stage; the original takes none below 0.1."""
         value = self.thresholds[stage]
         return value if self.exact else max(value, 0.1)
+
+    @cached_property
+    def near(self) -> Stencil:
+        """Where the cells lie that a better one beside them suppresses within a level."""
+        share = self.nms_per_scale or 0.0
+        return stencil(self.pnet_size, self.pnet_stride, share, compat=self.compat)
 
     def blur_for(self, width: int, height: int) -> Blur | None:
         """Return the kernel side and sigma of the blur for an image of this size."""

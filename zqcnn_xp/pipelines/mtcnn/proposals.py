@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.buckets import round_up
-from zqcnn_xp.pipelines.mtcnn.networks import Network
+from zqcnn_xp.pipelines.mtcnn.networks import Answer, Network
 from zqcnn_xp.pipelines.mtcnn.options import Options
 from zqcnn_xp.pipelines.mtcnn.source import Level
-from zqcnn_xp.vision.nms import suppress
+from zqcnn_xp.vision.nms_grid import suppress_cells
 
 __all__ = ["Cells", "boxes_of", "find_cells", "keep_cells", "needs_tiles"]
 
@@ -83,21 +83,17 @@ def find_cells(network: Network, level: Level, options: Options, *, alike: bool)
     tiled = alike and needs_tiles(level.height, level.width, options)
     padded = alike and network.session.backend.jits
     for row, column, top, left, tall, wide in _pieces(level.height, level.width, options, tiled):
-        shape = (round_up(tall), round_up(wide)) if padded else (tall, wide)
-        x = np.zeros((1, *shape, 3), np.float32)
+        high, broad = (round_up(tall), round_up(wide)) if padded else (tall, wide)
+        # Planes of one colour, which is how sampling writes and compiled networks read best.
+        planes = level.work.array("level", (1, 3, high, broad))
+        x = planes.transpose(0, 2, 3, 1)
+        x[:, tall:] = 0
+        x[:, :tall, wide:] = 0
         level.piece(top, left, tall, wide, x[0, :tall, :wide])
-        answer = network(x)
         # Cells whose window is not wholly inside belong to no face and to padding.
-        inside = (slice(0, (tall - window) // stride + 1), slice(0, (wide - window) // stride + 1))
-        prob = _map(answer.prob)[..., 1][inside]
-        rows, columns = np.nonzero(prob > limit)
-        score = prob[rows, columns]
-        offsets = None if answer.offsets is None else _map(answer.offsets)[rows, columns]
-        good = np.isfinite(score)
-        if offsets is not None:
-            good &= np.isfinite(offsets).all(axis=1)
-        cells = Cells(rows + row, columns + column, score, offsets)
-        found.append(cells if good.all() else cells.pick(np.flatnonzero(good)))
+        inside = ((tall - window) // stride + 1, (wide - window) // stride + 1)
+        cells = _above(network(x), inside, limit)
+        found.append(cells._replace(row=cells.row + row, column=cells.column + column))
     if len(found) == 1:
         return found[0]
     offsets_all = [cells.offsets for cells in found if cells.offsets is not None]
@@ -108,6 +104,20 @@ def find_cells(network: Network, level: Level, options: Options, *, alike: bool)
         np.concatenate(offsets_all) if offsets_all else None,
     )
     return joined.pick(np.lexsort((joined.column, joined.row)))
+
+
+def _above(answer: Answer, inside: tuple[int, int], limit: np.float32) -> Cells:
+    """Return the cells of a map above the threshold, within so many rows and columns."""
+    prob = _map(answer.prob)[: inside[0], : inside[1], 1]
+    at = np.flatnonzero(prob > limit)
+    rows, columns = np.divmod(at, prob.shape[1] or 1)
+    score = prob[rows, columns]
+    offsets = None if answer.offsets is None else _map(answer.offsets)[rows, columns]
+    good = np.isfinite(score)
+    if offsets is not None:
+        good &= np.isfinite(offsets).all(axis=1)
+    cells = Cells(rows, columns, score, offsets)
+    return cells if good.all() else cells.pick(np.flatnonzero(good))
 
 
 def _map(values: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -139,50 +149,59 @@ def keep_cells(cells: Cells, height: int, width: int, options: Options) -> NDArr
     height, width
         Of the level in pixels.
     """
+    if not cells.row.size:
+        return np.empty(0, np.intp)
     border = options.pnet_size // options.pnet_stride
     rows = (height - options.pnet_size) // options.pnet_stride + 1
     columns = (width - options.pnet_size) // options.pnet_stride + 1
-    boxes = boxes_of(cells, options)
-    inner = (cells.row >= border) & (cells.row < rows - border)
-    inner &= (cells.column >= border) & (cells.column < columns - border)
-    kept = []
-    for index in _groups(cells, rows, columns, border, options):
-        winners, counts = suppress(
-            boxes[index],
-            cells.score[index],
-            options.nms_per_scale or 0.0,
-            compat=options.compat,
-        )
-        enough = (counts >= (options.overlap_count or 0)) | ~inner[index[winners]]
-        winners = winners[enough]
-        # The original keeps scan order; here the best come first.
-        kept.append(index[winners if options.exact else np.sort(winners)])
-    return np.concatenate(kept) if kept else np.empty(0, np.intp)
+    index, group = np.arange(cells.row.size), None
+    if not options.exact and not (columns <= 32 and rows < 32):
+        index, group = _blocks(cells, rows, columns, border)
+    row, column = cells.row[index], cells.column[index]
+    winners, counts = suppress_cells(
+        row, column, group, cells.score[index], options.near, compat=options.compat
+    )
+    if options.overlap_count:
+        inner = (row >= border) & (row < rows - border)
+        inner &= (column >= border) & (column < columns - border)
+        winners = winners[(counts >= options.overlap_count) | ~inner[winners]]
+    # The original keeps scan order; here the best come first.
+    return index[winners if options.exact else np.sort(winners)]
 
 
-def _groups(
-    cells: Cells, rows: int, columns: int, border: int, options: Options
-) -> Iterator[NDArray[np.intp]]:
-    """Yield the cells that compete: all of them, or the original's blocks of some 32 x 32.
+def _blocks(
+    cells: Cells, rows: int, columns: int, border: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the cells of each of the original's blocks, some 32 x 32, and the block's number.
 
-    Its blocks overlap to the top and left by ``border``, and its test for the last block is wrong
-    unless there is one row or column of blocks: the cells that a division leaves over are lost.
+    Its blocks overlap to the top and left by ``border``, so that a cell may be in several, and its
+    test for the last block is wrong unless there is one row or column of blocks: the cells that a
+    division leaves over are lost. The result is sorted by block, then in scan order.
     """
-    every = np.arange(cells.row.size)
-    if options.exact or (columns <= 32 and rows < 32):
-        if every.size:
-            yield every
-        return
     down, across = max(1, rows // 32), max(1, columns // 32)
-    tall, wide = rows // down, columns // across
-    last = down * across - 1
-    for i in range(down):
-        bottom = rows if i == last else (i + 1) * tall
-        top = max(0, i * tall - border)
-        strip = every[np.searchsorted(cells.row, top) : np.searchsorted(cells.row, bottom)]
-        column = cells.column[strip]
-        for j in range(across):
-            right = columns if j == last else (j + 1) * wide
-            inside = (column >= j * wide - border) & (column < right)
-            if inside.any():
-                yield strip[inside]
+    every = np.arange(cells.row.size)
+    index, group = [], []
+    for i, tall in _members(cells.row, rows // down, down, border, across == 1):
+        for j, wide in _members(cells.column, columns // across, across, border, down == 1):
+            inside = tall & wide
+            index.append(every[inside])
+            group.append((i * across + j)[inside])
+    chosen, block = np.concatenate(index), np.concatenate(group)
+    order = np.lexsort((chosen, block))
+    return chosen[order], block[order]
+
+
+def _members(
+    at: NDArray[np.intp], step: int, blocks: int, border: int, whole: bool
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Yield, for cells at these rows or columns, a block of each, and whether it is in that.
+
+    A block holds ``step`` cells, and the ``border`` cells before them; the last of ``blocks`` all
+    that follow if ``whole``.
+    """
+    own = at // step
+    if whole:
+        own = np.minimum(own, blocks - 1)
+    for ahead in range(border // step + 2):
+        block = own + ahead
+        yield block, (block < blocks) & (at >= block * step - border)

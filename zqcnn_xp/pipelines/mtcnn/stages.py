@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.pipelines.mtcnn.candidates import Candidates, moved, rounded, squared, suppressed
+from zqcnn_xp.pipelines.mtcnn.grids import Grid
 from zqcnn_xp.pipelines.mtcnn.networks import Answer, Network
 from zqcnn_xp.pipelines.mtcnn.options import Options
 from zqcnn_xp.pipelines.mtcnn.proposals import boxes_of, find_cells, keep_cells
 from zqcnn_xp.pipelines.mtcnn.source import Source
 from zqcnn_xp.vision.boxes import round_half_away
+from zqcnn_xp.vision.workspace import Workspace
 
 __all__ = ["landmark_stage", "output_stage", "propose", "refine_stage"]
 
@@ -31,15 +34,15 @@ def propose(
     network: Network, sources: Sequence[Source], options: Options, *, alike: bool
 ) -> list[Candidates]:
     """Run the P network over every level of every image, in threads if asked for."""
-    tasks = [(i, scale) for i, source in enumerate(sources) for scale in source.scales()]
+    tasks = [(source, grid) for source in sources for grid in source.grids()]
 
-    def one(task: tuple[int, np.floating]) -> Candidates:
-        return _one_level(network, sources[task[0]], task[1], options, alike)
+    def one(task: tuple[Source, Grid]) -> Candidates:
+        return _one_level(network, *task, options, alike)
 
-    levels = _mapped(one, tasks, options.threads)
+    levels = iter(_mapped(one, tasks, options.threads))
     out = []
-    for i in range(len(sources)):
-        parts = [part for (image, _), part in zip(tasks, levels, strict=True) if image == i]
+    for source in sources:
+        parts = list(islice(levels, len(source.grids())))
         found = suppressed(Candidates.join([p for p in parts if len(p)], options), 0, options)
         found = moved(found, options)
         out.append(replace(found, boxes=squared(found.boxes, options), offsets=None))
@@ -56,22 +59,17 @@ def _mapped(
 
 
 def _one_level(
-    network: Network, source: Source, scale: np.floating, options: Options, alike: bool
+    network: Network, source: Source, grid: Grid, options: Options, alike: bool
 ) -> Candidates:
-    level = source.level(scale)
+    level = source.at(grid)
     cells = find_cells(network, level, options, alike=alike)
     height, width = level.height, level.width
     if source.transposed:
         cells, height, width = cells.turned(), width, height
     cells = cells.pick(keep_cells(cells, height, width, options))
-    # The level's sides are rounded up, so its scale differs a little along x and y.
-    if options.exact:
-        ratio = np.array([source.width / width, source.height / height] * 2)
-        boxes: NDArray[np.floating] = boxes_of(cells, options) * ratio
-    else:
-        ratio32 = [np.float32(source.width) / np.float32(width)]
-        ratio32.append(np.float32(source.height) / np.float32(height))
-        boxes = round_half_away(boxes_of(cells, options) * np.array(ratio32 * 2, np.float32))
+    boxes: NDArray[np.floating] = boxes_of(cells, options) * grid.ratio
+    if not options.exact:
+        boxes = round_half_away(boxes)
     return Candidates(boxes, cells.score, cells.offsets)
 
 
@@ -90,9 +88,11 @@ def _answers(
     size = network.size
     limit = max(16, _BATCH_PIXELS // (size * size))
     parts: list[Answer] = []
+    work = sources[0].work if sources else Workspace()
     for begin in range(0, int(ends[-1]), limit):
         end = min(begin + limit, int(ends[-1]))
-        x = np.empty((end - begin, size, size, 3), np.float32)
+        # Planes of one colour, as for the P network.
+        x = work.array("batch", (end - begin, 3, size, size)).transpose(0, 2, 3, 1)
         for i, source in enumerate(sources):
             first, stop = max(int(ends[i]), begin), min(int(ends[i + 1]), end)
             if first < stop:
