@@ -22,6 +22,7 @@ from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.codegen.emitter import CHECKED_WORDS, LIMITS, POINTERS, REPORT, Access
 from zqcnn_xp_llvm.planner.layout import Layout
 from zqcnn_xp_llvm.planner.memory import SLACK, Slot
+from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.steps import HostStep, Step
 from zqcnn_xp_llvm.planner.storage import (
     ALIGNMENT,
@@ -137,21 +138,36 @@ class CheckedExecutable:
         Checked machine code.
     shapes
         Logical shapes of all values.
+    threads
+        Steps are cut into parts as they would be for so many.
     """
 
     def __init__(
-        self, template: Template, count: int, code: Code, shapes: Mapping[str, Shape]
+        self,
+        template: Template,
+        count: int,
+        code: Code,
+        shapes: Mapping[str, Shape],
+        threads: int = 1,
     ) -> None:
         self.template = template
         self.count = count
         self.shapes = shapes
-        self.steps: list[list[tuple[Action, list[Instruction]]]] = []
+        self.steps: list[list[tuple[Action, list[list[Instruction]]]]] = []
         for phase, actions in zip(template.phases, template.actions, strict=True):
-            times = count if phase.kind == "batch" else 1
             kept = [a for a in actions if not isinstance(a.step, HostStep)]
-            self.steps.append([(a, template.lower(a, times)) for a in kept])
-        listed = [i.kernel for phase in self.steps for _, made in phase for i in made]
-        found = code.addresses(listed)
+            if phase.kind == "samples" and (count > 1 or threads == 1):
+                self.steps.append([(a, [template.lower(a)]) for a in kept])
+            else:
+                cut = [(a, parts_of(template, a, count, threads)) for a in kept]
+                self.steps.append(cut)
+        found = code.addresses(
+            i.kernel
+            for actions in self.steps
+            for _, parts in actions
+            for part in parts
+            for i in part
+        )
         self.functions = {kernel: _KERNEL(address) for kernel, address in found.items()}
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -170,8 +186,8 @@ class CheckedExecutable:
                 run.host(phase.steps)
             for sample in range(self.count if phase.kind == "samples" else 1):
                 run.begin()
-                for action, instructions in actions:
-                    run.act(action, instructions, sample if phase.kind == "samples" else None)
+                for action, parts in actions:
+                    run.act(action, parts, sample if phase.kind == "samples" else None)
         run.finish()
         return {v: to_storage(np, run.value(v).copy()) for v in self.template.outputs}
 
@@ -225,23 +241,24 @@ class _Run:
         """Forget what the arena holds: another sample begins."""
         self.started.clear()
 
-    def act(self, action: Action, instructions: list[Instruction], sample: int | None) -> None:
-        """Run the instructions of one action for a sample, or for the whole batch."""
+    def act(self, action: Action, parts: list[list[Instruction]], sample: int | None) -> None:
+        """Run the parts of one action for a sample, or for the whole batch."""
         slot = action.writes.slot
         if slot is not None and slot not in self.started:
             # What an earlier value of this place left must not pass for this one's.
             self.started.add(slot)
             _cells(slot.layout, self._memory(slot))[...] = _UNWRITTEN
-        self.scratch.poison()
-        for instruction in instructions:
-            self._call(action, instruction, sample)
+        for part in parts:
+            self.scratch.poison()  # each thread has its own
+            for instruction in part:
+                self._call(action, instruction, sample)
         if slot is not None and not slot.layout.border.empty:
             whole, edge = self._memory(slot).copy(), slot.layout.border.value
             _cells(slot.layout, whole)[:] = edge
             changed = np.flatnonzero(_bordered(slot.layout, whole).reshape(-1) != edge)
             if changed.size:
                 found = f"a border of {edge} overwritten in {changed.size} cells"
-                self._fail(action, instructions[-1], action.writes.value, found, "it untouched")
+                self._fail(action, parts[-1][-1], action.writes.value, found, "it untouched")
 
     def _call(self, action: Action, instruction: Instruction, sample: int | None) -> None:
         kernel = instruction.kernel

@@ -57,7 +57,7 @@ class Plans:
         whole = graph.shapes(shapes)
         template = self._template(graph, whole)
         if self.checked:
-            return CheckedExecutable(template, count, self.code, whole)
+            return CheckedExecutable(template, count, self.code, whole, self.threads)
         with self._lock:
             program = build(template, count, self.code, self.threads)
         return LlvmExecutable(program, self.code, whole, self.threads)
@@ -66,7 +66,8 @@ class Plans:
         ins = [shapes[source.name] for source in graph.inputs]
         # Ops that mix samples see other shapes for another number of them.
         mixed = any(node.op.mixes_batch for node in graph.nodes)
-        key = tuple(shape if mixed else shape[1:] for shape in ins)
+        # So do inputs of another number than the first.
+        key = tuple(s if mixed or s[:1] != ins[0][:1] else s[1:] for s in ins)
         with self._lock:
             found = self._templates.get(key)
             if found is None:

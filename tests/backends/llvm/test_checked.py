@@ -119,13 +119,14 @@ def plan(harness):
 def changed(made, step, **integers):
     """Change integers of the first instruction of a step, by what is added to them."""
     for actions in made.steps:
-        for k, (action, found) in enumerate(actions):
+        for k, (action, parts) in enumerate(actions):
             if action.step is not None and step in action.step.name.split("+"):
-                one = found[0]
+                one, *others = parts[0]
                 words = list(one.integers)
                 for name, more in integers.items():
                     words[one.kernel.integers.index(name)] += more
-                actions[k] = (action, [replace(one, integers=tuple(words)), *found[1:]])
+                changed = replace(one, integers=tuple(words))
+                actions[k] = (action, [[changed, *others], *parts[1:]])
                 return one.kernel
     raise AssertionError(f"no step {step}")
 
@@ -164,12 +165,12 @@ def test_an_extra_write_into_a_border_is_caught(harness, plan):
     """Within the slot, so that only the comparison of borders can see it."""
     made, xs = plan
     for actions in made.steps:
-        for action, found in actions:
+        for action, parts in actions:
             held = action.writes
             if held.slot is not None and not held.layout.border.empty:
                 integers = {f"count{k}": 1 for k in range(4)} | {"count": 1}
                 places = {"out": (held.buffer, held.slot.start)}
-                found.append(instruction(FillRuns(5.0), places, integers))
+                parts[-1].append(instruction(FillRuns(5.0), places, integers))
                 made.functions[FillRuns(5.0)] = harness.function_of(FillRuns(5.0))
                 with pytest.raises(KernelError, match=r"a border of .* overwritten in 1 cells"):
                     made(xs)
@@ -185,8 +186,9 @@ def test_changed_weights_are_seen(plan):
     buffer = next(
         buffer
         for actions in made.steps
-        for _, found in actions
-        for i in found
+        for _, parts in actions
+        for part in parts
+        for i in part
         for buffer, _ in i.places
         if buffer.kind == "weights"
     )
