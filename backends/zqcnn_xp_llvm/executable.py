@@ -140,7 +140,7 @@ class Call:
             ],
             np.int64,
         )
-        run, held = executable.run, (counters, state, context, self.values)
+        run, held = executable.run, (table, phases, items, counters, state, context, self.values)
         address = state.ctypes.data
 
         def task(thread: int, held: object = held) -> None:
