@@ -15,9 +15,6 @@ from zqcnn_xp_llvm.kernels.base import BODY, Kernel, bounded
 
 __all__ = ["ConvBlocks"]
 
-# How far ahead weights are asked for: measured best for weights that come from memory.
-AHEAD = 32 << 10
-
 
 @dataclass(frozen=True)
 class ConvBlocks(Kernel):
@@ -43,8 +40,8 @@ class ConvBlocks(Kernel):
         Max feature map: the second half of a group's vectors is compared with the first.
     tail
         Channels to store of the last vector; 0 for all.
-    prefetch
-        Ask for weights ahead of time: where they do not stay in the cache.
+    ahead
+        Bytes by which weights are asked for ahead of their use; 0 for not at all.
 
     Notes
     -----
@@ -83,7 +80,7 @@ class ConvBlocks(Kernel):
     formula: Formula = ACC
     pair: bool = False
     tail: int = 0
-    prefetch: bool = False
+    ahead: int = 0
 
     @property
     def results(self) -> int:
@@ -123,7 +120,8 @@ class ConvBlocks(Kernel):
                 res_y = e.at(res_g, e.mul(y, self.integer(e, "res_row")))
                 with e.loop(self.integer(e, "tiles")) as tile:
                     px = bounded(e, tile.index, self.pixels, self.integer(e, "tile_last"))
-                    sums = self._sums(e, e.at(x_y, e.mul(px, self.step_x * self.in_px)), w_g, b_g)
+                    x_t = e.at(x_y, e.mul(px, self.step_x * self.in_px))
+                    sums = self._sums(e, x_t, w_g, b_g)
                     out_t = e.at(out_y, e.mul(px, self.out_px))
                     res_t = e.at(res_y, e.mul(px, self.res_px))
                     self._store(e, sums, p_g, out_t, res_t)
@@ -200,9 +198,9 @@ class ConvBlocks(Kernel):
         self, e: Emitter, x: list[Address], w: Address, offset: int, sums: list[Value]
     ) -> list[Value]:
         wide = e.target.vector_bytes
-        if self.prefetch:
+        if self.ahead:
             for at in range(0, self.vectors * wide, 64):
-                e.prefetch(e.at(w, AHEAD + at))
+                e.prefetch(e.at(w, self.ahead + at))
         weights = [e.load(e.at(w, v * wide)) for v in range(self.vectors)]
         made: list[Value] = []
         for r in range(self.rows):

@@ -16,7 +16,7 @@ from zqcnn_xp_llvm.planner.assign import window_of
 from zqcnn_xp_llvm.planner.pack import block_vectors, conv_weights, dense_matrix, row_weights
 from zqcnn_xp_llvm.planner.steps import ConvStep, DenseStep, Step
 from zqcnn_xp_llvm.planner.storage import Instruction, Place, Pool, Storage, instruction
-from zqcnn_xp_llvm.planner.tiles import BlockTile, block_tiles, row_tiles
+from zqcnn_xp_llvm.planner.tiles import BlockTile, block_tiles, reshaped, row_tiles, weights_ahead
 
 __all__ = ["conv_to_blocks", "conv_to_rows", "dense"]
 
@@ -38,7 +38,8 @@ def _block_params(pool: Pool, step: Step, channels: slice, tile: BlockTile, made
         cut = block_vectors(table, tile.first, tile.groups, made, lanes)
         return cut.transpose(0, 2, 1, 3)
 
-    return pool.pack((step.name, "params", channels.start, tile, made), make)
+    key = (step.name, "params", channels.start, tile.first, tile.groups, made)
+    return pool.pack(key, make)
 
 
 def conv_to_blocks(
@@ -54,7 +55,9 @@ def conv_to_blocks(
     weight = np.asarray(step.nodes[0].weights["weight"], np.float32)
     bias = _bias(step, op.out_channels)
     blocks = -(-results // lanes)
-    _, tiles = block_tiles(target, blocks, len(rows), out.layout.map.w, pair=step.pair)
+    size = out.layout.map
+    _, whole = block_tiles(target, blocks, size.h, size.w, pair=step.pair)
+    tiles = [reshaped(target, tile, len(rows), size.w) for tile in whole]
     found = []
     for group in range(op.groups):
         part = slice(group * made, (group + 1) * made)
@@ -85,7 +88,7 @@ def conv_to_blocks(
                 vectors=tile.vectors,
                 formula=step.formula,
                 pair=step.pair,
-                prefetch=weight.nbytes > target.l2 // 2,
+                ahead=weights_ahead(target, weight.nbytes),
             )
             plane = group * (-(-results // lanes)) + tile.first
             top = rows.start * op.stride[0] - window.border.top
@@ -100,7 +103,7 @@ def conv_to_blocks(
             if res is not None:
                 places["res"] = res.at(rows.start, plane)
             integers = _integers(step, x, out, res, rows, tile.groups, tile.rows)
-            integers |= _across(out.layout.map.w, tile.pixels)
+            integers |= _across(size.w, tile.pixels)
             integers |= {"x_block": lay.plane, "out_block": out.layout.plane}
             integers |= {"res_block": 0 if res is None else res.layout.plane}
             found.append(instruction(kernel, places, integers))
@@ -265,7 +268,7 @@ def dense(
             formula=step.formula,
             pair=step.pair,
             tail=tail,
-            prefetch=weight.nbytes > target.l2 // 2,
+            ahead=weights_ahead(target, weight.nbytes),
         )
         offset = tile.first * target.vector_bytes
         places = {

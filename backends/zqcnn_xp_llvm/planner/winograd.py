@@ -13,7 +13,7 @@ from zqcnn_xp_llvm.planner.layout import Geometry
 from zqcnn_xp_llvm.planner.pack import block_vectors, conv_weights
 from zqcnn_xp_llvm.planner.steps import ConvStep
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction, Place, Pool, Storage, instruction
-from zqcnn_xp_llvm.planner.tiles import block_tiles
+from zqcnn_xp_llvm.planner.tiles import block_tiles, reshaped, weights_ahead
 from zqcnn_xp_llvm.target import Target
 
 __all__ = ["SCRATCH", "Scratch", "can_transform", "conv_winograd", "winograd_cost"]
@@ -23,8 +23,8 @@ SCRATCH = Buffer("scratch")
 
 # Cycles that the transforms take for a vector of an input tile and of a tile of sums, measured.
 _IN, _OUT = {2: 2.2, 4: 2.6}, {2: 2.2, 4: 2.2}
-# Cycles to fetch a float of weights that no cache holds.
-_FETCH = 1.1
+# Cycles that a float of weights costs where no cache holds it, beside the products.
+_FETCH = 0.6
 
 
 def can_transform(step: ConvStep) -> bool:
@@ -69,7 +69,7 @@ def winograd_cost(
     cost, _ = block_tiles(target, blocks, 1, rows * x)
     products = cost * (y / rows) * places * channels
     if cold:
-        products = max(products, _FETCH * places * channels * sums)
+        products += _FETCH * places * channels * sums
     moved = places * x * y * (_IN[m] * -(-channels // lanes) + _OUT[m] * blocks)
     return products + moved
 
@@ -153,6 +153,10 @@ def conv_winograd(
     v_place, s_place = count * v_tile + 64, count * s_tile + 64
     v, s = scratch.parts(places * v_place, places * s_place)
     found: list[Instruction] = []
+    whole_x, whole_y = -(-size.w // m), -(-size.h // m)
+    _, whole = block_tiles(
+        target, blocks, 1, whole_x * _band(target, m, channels, sums, whole_x, whole_y)
+    )
     first_in = x.at(-border[0], 0, -border[1])
     for start in range(0, tiles_y, band):
         some = min(band, tiles_y - start)
@@ -170,8 +174,7 @@ def conv_winograd(
             )
         )
         tiled = some * tiles_x
-        _, tiles = block_tiles(target, blocks, 1, tiled)
-        for tile in tiles:
+        for tile in (reshaped(target, t, 1, tiled) for t in whole):
             kernel = ConvBlocks(
                 channels=channels,
                 block=lanes,
@@ -184,7 +187,7 @@ def conv_winograd(
                 rows=1,
                 pixels=tile.pixels,
                 vectors=tile.vectors,
-                prefetch=places * weight.nbytes // 9 > target.l2 // 2,
+                ahead=weights_ahead(target, places * weight.nbytes // 9),
             )
             w = pool.pack(
                 (step.name, "winograd", m, tile.first, tile.groups, tile.vectors),
