@@ -49,6 +49,20 @@ class Target:
         """Bytes of a vector register."""
         return self.lanes * 4
 
+    @property
+    def by_lane(self) -> bool:
+        """Whether a multiply-add takes any lane of a register for all lanes (Arm).
+
+        Its operands all come from registers then. Elsewhere (x86) one may come from memory, and
+        one float at a time is broadcast.
+        """
+        return self.name == "NEON"
+
+    @property
+    def fused(self) -> bool:
+        """Whether a multiply-add is one instruction, which needs no register in between."""
+        return self.by_lane or "+fma" in self.features.split(",")
+
 
 NEON = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 4, 32, "NEON", l2=512 << 10)
 """Any 64-bit Arm processor; also what cross-compiled code is made for."""

@@ -240,6 +240,22 @@ class Emitter:
         """Load one float into every lane."""
         return self.splat(self.load_scalar(address))
 
+    def broadcasts(self, address: Address, count: int) -> list[Value]:
+        """Load neighbouring floats, each into every lane of a vector.
+
+        Where a multiply-add picks a lane itself, whole vectors are loaded, the last of which ends
+        with the last float.
+        """
+        if not self.target.by_lane or count < self.lanes:
+            return [self.broadcast(self.at(address, 4 * k)) for k in range(count)]
+        found: list[Value] = []
+        for first in range(0, count, self.lanes):
+            start = min(first, count - self.lanes)
+            whole = self.load(self.at(address, 4 * start))
+            picked = range(len(found) - start, self.lanes)
+            found += [self.shuffle(whole, whole, [lane] * self.lanes) for lane in picked]
+        return found
+
     def prefetch(self, address: Address) -> None:
         """Ask for the cache line at an address, which need not be valid."""
         name = "llvm.prefetch.p0i8"

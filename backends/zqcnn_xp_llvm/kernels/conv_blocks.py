@@ -6,7 +6,9 @@ sums stays in registers while the window and the input channels run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
@@ -189,23 +191,45 @@ class ConvBlocks(Kernel):
             moved = [e.at(s, e.mul(turn.index, unrolled * 4)) for s in x]
             w_l = e.at(w, e.mul(turn.index, unrolled * wide))
             sums = list(turn.values)
+            pixels = self._pixels(e, moved, unrolled)
             for lane in range(unrolled):
-                sums = self._products(e, moved, e.at(w_l, lane * wide), lane * 4, sums)
+                w_k = e.at(w_l, lane * wide)
+                if self.ahead:
+                    for at in range(0, wide, 64):
+                        e.prefetch(e.at(w_k, self.ahead + at))
+                sums = self._products(e, partial(pixels, lane), w_k, sums)
             turn.results = sums
         return turn.results
 
+    def _pixels(self, e: Emitter, x: list[Address], lanes: int) -> Callable[[int, int, int], Value]:
+        """Return what gives a channel of the tile's pixel (row, column) in every lane."""
+        step = self.step_x * self.in_px
+
+        def one(lane: int, r: int, p: int) -> Value:
+            return e.broadcast(e.at(x[r], lane * 4 + p * step))
+
+        if e.target.by_lane and step == 4 * self.step_x and self.block == 1:
+            span = (self.pixels - 1) * self.step_x + 1
+            lines = [e.broadcasts(a, span)[:: self.step_x] for a in x]
+            return lambda lane, r, p: lines[r][p]
+        # Fewer channels than a vector has may end where the map ends.
+        if not e.target.by_lane or lanes < e.lanes:
+            return one
+        held = [
+            [e.broadcasts(e.at(x[r], p * step), lanes) for p in range(self.pixels)]
+            for r in range(self.rows)
+        ]
+        return lambda lane, r, p: held[r][p][lane]
+
     def _products(
-        self, e: Emitter, x: list[Address], w: Address, offset: int, sums: list[Value]
+        self, e: Emitter, pixels: Callable[[int, int], Value], w: Address, sums: list[Value]
     ) -> list[Value]:
         wide = e.target.vector_bytes
-        if self.ahead:
-            for at in range(0, self.vectors * wide, 64):
-                e.prefetch(e.at(w, self.ahead + at))
         weights = [e.load(e.at(w, v * wide)) for v in range(self.vectors)]
         made: list[Value] = []
         for r in range(self.rows):
             for p in range(self.pixels):
-                pixel = e.broadcast(e.at(x[r], offset + p * self.step_x * self.in_px))
+                pixel = pixels(r, p)
                 for v in range(self.vectors):
                     made.append(e.fma(pixel, weights[v], sums[len(made)]))
         return made

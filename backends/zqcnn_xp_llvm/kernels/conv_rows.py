@@ -149,9 +149,13 @@ class ConvRows(Kernel):
         ]
         taps = line_taps(e, x, kw, self.step_x, self.dilation_x, self.vectors)
         for j, pixels in enumerate(taps):
+            cells = {i: e.at(w, 4 * (i * kw + j) * self.outputs) for _, i in seen}
+            held = {}
+            if e.target.by_lane:
+                held = {i: e.broadcasts(cell, self.outputs) for i, cell in cells.items()}
             for c in range(self.outputs):
                 for r, i in seen:
-                    weight = e.broadcast(e.at(w, 4 * ((i * kw + j) * self.outputs + c)))
+                    weight = held[i][c] if held else e.broadcast(e.at(cells[i], 4 * c))
                     for v in range(self.vectors):
                         k = self._place(c, r, v)
                         sums[k] = e.fma(pixels[v], weight, sums[k])

@@ -48,7 +48,8 @@ def window(
     }
     unit = "block" if blocks else "channel"
     if blocks:
-        pixels = window_pixels(pool.target, width, tall)
+        shape_x = {"columns": found.kernel[1], "step": found.stride[1]}
+        pixels = window_pixels(pool.target, width, tall, **shape_x)
         kernel: WindowBlocks | WindowRows = WindowBlocks(
             **common,  # type: ignore[arg-type]
             in_px=lay.pixel,

@@ -9,7 +9,6 @@ from typing import Literal
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp_llvm.planner.assign import dense_reads_blocks, transform_of, window_of
 from zqcnn_xp_llvm.planner.layout import NO_BORDER, Border, Layout
-from zqcnn_xp_llvm.planner.moves import is_reshape
 from zqcnn_xp_llvm.planner.steps import (
     ConvStep,
     DenseStep,
@@ -23,7 +22,7 @@ from zqcnn_xp_llvm.planner.steps import (
 from zqcnn_xp_llvm.planner.storage import Pool
 from zqcnn_xp_llvm.planner.windows import Window
 
-__all__ = ["Need", "needs_of"]
+__all__ = ["Need", "needs_of", "writes_plain"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,7 @@ def needs_of(
     if isinstance(step, MapStep):
         return [same if len(step.shape) == 4 else Need("plain")] * len(ins)
     if isinstance(step, SoftmaxStep):
-        along = getattr(step.op, "axis", 1) % len(step.shape)
-        return [Need("planar" if len(step.shape) == 4 and along == 1 else "plain")]
+        return [Need("planar" if _along_channels(step) else "plain")]
     return _move_needs(step, ins, same) if isinstance(step, MoveStep) else [same] * len(ins)
 
 
@@ -103,15 +101,34 @@ def _reads_on(window: Window, width: int, out: int) -> bool:
     return last + 1 >= window.border.left + width
 
 
-def _move_needs(step: MoveStep, ins: list[Shape], same: Need) -> list[Need]:
+def writes_plain(step: Step) -> bool:
+    """Whether a step can write logical order alone, without a border."""
+    if isinstance(step, MoveStep):
+        return not _keeps_planes(step)
+    if isinstance(step, SoftmaxStep):
+        return not _along_channels(step)
+    return False
+
+
+def _along_channels(step: SoftmaxStep) -> bool:
+    return len(step.shape) == 4 and getattr(step.op, "axis", 1) % 4 == 1
+
+
+def _keeps_planes(step: MoveStep) -> bool:
+    """Whether a step moves whole planes, or blocks, or repeats their pixels."""
     from zqcnn_xp.ops.concat import Concat
     from zqcnn_xp.ops.slice import Slice
     from zqcnn_xp.ops.upsample import Upsample
 
     op = step.op
-    if is_reshape(op) or len(step.shape) != 4:
-        return [Need("plain")] * len(ins)
-    keeps = isinstance(op, Upsample)
-    keeps = keeps or (isinstance(op, Concat) and op.axis % 4 == 1)
-    keeps = keeps or (isinstance(op, Slice) and op.axis % 4 == 1 and op.step == 1)
-    return [same if keeps else Need("plain")] * len(ins)
+    if len(step.shape) != 4:
+        return False
+    if isinstance(op, Concat):
+        return op.axis % 4 == 1
+    if isinstance(op, Slice):
+        return op.axis % 4 == 1 and op.step == 1
+    return isinstance(op, Upsample)
+
+
+def _move_needs(step: MoveStep, ins: list[Shape], same: Need) -> list[Need]:
+    return [same if _keeps_planes(step) else Need("plain")] * len(ins)

@@ -15,9 +15,10 @@ from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
 from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense
 from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, softmax
 from zqcnn_xp_llvm.planner.lower_window import window
+from zqcnn_xp_llvm.planner.lower_winograd import Transformed
 from zqcnn_xp_llvm.planner.memory import Arena, Slot, arrange
 from zqcnn_xp_llvm.planner.moves import is_reshape
-from zqcnn_xp_llvm.planner.needs import Need, needs_of
+from zqcnn_xp_llvm.planner.needs import Need, needs_of, writes_plain
 from zqcnn_xp_llvm.planner.phases import Phase, make_phases
 from zqcnn_xp_llvm.planner.steps import (
     ConvStep,
@@ -30,7 +31,7 @@ from zqcnn_xp_llvm.planner.steps import (
     WindowStep,
 )
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction, Pool, Storage
-from zqcnn_xp_llvm.planner.winograd import Scratch, conv_winograd
+from zqcnn_xp_llvm.planner.winograd import Scratch
 
 __all__ = ["Action", "Template"]
 
@@ -112,6 +113,10 @@ class Template:
         ordered = [step for phase in self.phases for step in phase.steps]
         self.kinds = assign(ordered, self.shapes, planar, self.pool)
         self._needs = {step: needs_of(step, self.shapes, self.kinds, self.pool) for step in ordered}
+        for step in ordered:
+            # What leaves its phase in logical order for somebody else is read in that by all.
+            if isinstance(step, DenseStep) and self._crosses_plain(step.reads[0]):
+                self._needs[step] = [Need("plain")]
         self._nonnegative = {s.writes for s in ordered if never_negative(s.formula)}
         self._held: dict[str, list[Held]] = {}
         self._slots: list[Slot] = []
@@ -228,6 +233,9 @@ class Template:
         value = step.writes
         if isinstance(step, MoveStep) and is_reshape(step.op):
             return self._alias(value, reads[0], actions)
+        if writes_plain(step):
+            lay = self._layout(value, "plain")
+            return self._array(value, lay) if value in self._cross else self._new(value, lay)
         border, plain = Border(), False
         for reader in later:
             for v, need in zip(reader.reads, self._needs[reader], strict=True):
@@ -296,9 +304,9 @@ class Template:
             if m and out.layout.kind == "blocks" and len(lines) >= m:
                 border = window_of(step, shapes[0]).border
                 before = (border.top, border.left)
-                return conv_winograd(
+                return Transformed(
                     self.pool, self.scratch, step, xs[0], out, res, m, before, lines
-                )
+                ).instructions()
             to = conv_to_blocks if out.layout.kind == "blocks" else conv_to_rows
             return to(self.pool, step, xs[0], out, res, lines)
         if isinstance(step, WindowStep):

@@ -57,19 +57,37 @@ def _cycles(products: int, loads: int) -> float:
     return max(products, IN_FLIGHT, loads / LOADS_PER_CYCLE) + START
 
 
+def _block_room(target: Target, vectors: int) -> int:
+    """Return how many sums stay in registers beside ``vectors`` weights and their pixels."""
+    if target.by_lane:
+        # A vector of channels is held for each pixel.
+        return (target.registers - 1 - vectors) // (vectors + 1) * vectors
+    if target.registers > 16:
+        return min(target.registers - vectors - 1, 28)
+    return target.registers - (3 if target.fused else 5)
+
+
+def _row_room(target: Target, rows: int, vectors: int, step: int) -> int:
+    """Return how many sums stay in registers beside ``vectors`` pixels and their weights."""
+    if target.by_lane:
+        # A stride of 2 holds the vectors of three columns; rows share what they load.
+        held = vectors if step == 1 else 3 * vectors + 2
+        return min(target.registers - 2 - held - 8 * (rows - 1), 25)
+    return min(target.registers - 2 - vectors, 28)
+
+
 @cache
 def _block_shape(target: Target, vectors: int, h: int, w: int) -> tuple[float, int, int]:
     """Return the cost of a map with ``vectors`` blocks, and the tile's rows and pixels."""
-    room = target.registers - vectors - 1 if target.registers > 16 else target.registers - 3
-    if target.registers > 16:
-        room = min(room, 28)
+    room = _block_room(target, vectors)
     best = (float("inf"), 1, 1)
     for rows in range(1, min(h, 4) + 1):
         for pixels in range(1, min(w, max(room // (rows * vectors), 1)) + 1):
             if rows * pixels * vectors > max(room, vectors):
                 continue
             tiles = -(-h // rows) * -(-w // pixels)
-            cost = tiles * _cycles(rows * pixels * vectors, rows * pixels + vectors)
+            loads = rows * pixels // (target.lanes if target.by_lane else 1) + vectors
+            cost = tiles * _cycles(rows * pixels * vectors, loads)
             # Of equal tiles the one with fewer rows has simpler addresses.
             best = min(best, (cost, rows, pixels))
     return best
@@ -140,7 +158,7 @@ def row_tiles(
             columns = vectors * target.lanes // (2 if pool else 1)
             if columns > w or (pool and vectors % 2):
                 continue
-            room = max(min(target.registers - 2 - vectors, 28), 1)
+            room = max(_row_room(target, rows, vectors, step_y), 1)
             most = room // (rows * vectors)
             if not most:
                 continue
@@ -187,8 +205,26 @@ def reshaped(target: Target, tile: BlockTile, h: int, w: int) -> BlockTile:
 
 
 @cache
-def window_pixels(target: Target, w: int, rows: int, *, most: int = 14) -> int:
-    """Return how many pixels a window kernel folds at a time: whole tiles of even size."""
-    room = max(min((target.registers - 11) // rows, most), 1)
+def window_pixels(
+    target: Target, w: int, rows: int, *, columns: int = 3, step: int = 1, most: int = 14
+) -> int:
+    """Return how many pixels a window kernel folds at a time: whole tiles of even size.
+
+    Parameters
+    ----------
+    target
+        The processor.
+    w, rows
+        Columns of the map, rows of a tile.
+    columns, step
+        Width and horizontal stride of the window.
+    most
+        Bound of the result.
+    """
+    room = target.registers - 11
+    if target.by_lane:
+        # A row of pixels is held, beside nine weights and the sums.
+        room = (room - 2 - columns + step) * rows // (rows + step)
+    room = max(min(room // rows, most), 1)
     tiles = -(-w // room)
     return -(-w // tiles)
