@@ -19,24 +19,25 @@ from zqcnn_xp.bench.workers import SideError, Worker
 
 __all__ = ["cold"]
 
-# Prints the seconds from the process's start to the end of each step, as the caller's clock
-# counts them.
+# Prints the seconds from the process's start to the end of each step: those that passed, or those
+# that it spent on processors.
 STEPS = """
 import json, sys, time
-start, backend, folder = float(sys.argv[1]), sys.argv[2], sys.argv[3]
-marks = [time.time() - start]
+start, clock, backend, folder = float(sys.argv[1]), *sys.argv[2:]
+now = time.process_time if clock == "cpu" else lambda: time.time() - start
+marks = [now()]
 import zqcnn_xp
 from zqcnn_xp.session import Session
-marks.append(time.time() - start)
+marks.append(now())
 made = zqcnn_xp.get_backend(backend)
-marks.append(time.time() - start)
+marks.append(now())
 from pathlib import Path
 from zqcnn_xp.bench.network import Network
 network = Network.load(Path(folder))
-marks.append(time.time() - start)
+marks.append(now())
 session = Session(network.graph, made)
 session(network.inputs)
-marks.append(time.time() - start)
+marks.append(now())
 print(json.dumps(marks))
 """
 NET = CASES[0]
@@ -58,11 +59,13 @@ def cold(options: Options) -> str:
                 for turn in range(repeats):
                     caches = Path(folder, f"{backend}-{'warm' if warm else turn}")
                     if warm and turn == 0:
-                        _steps(backend, saved, caches)
-                        _detect(backend, image, caches)
-                    marks.append(_steps(backend, saved, caches))
+                        _steps(options, backend, saved, caches)
+                        _detect(options, backend, image, caches)
+                    marks.append(_steps(options, backend, saved, caches))
                     # Without the network's objects: the command finds its own.
-                    seconds.append(_detect(backend, image, caches if warm else Path(f"{caches}-d")))
+                    seconds.append(
+                        _detect(options, backend, image, caches if warm else Path(f"{caches}-d"))
+                    )
                 state = "warm" if warm else "cold"
                 rows.append([backend, state, *_differences(marks)])
                 commands.append([backend, state, f"{median(seconds):.2f}", f"{min(seconds):.2f}"])
@@ -72,8 +75,9 @@ def cold(options: Options) -> str:
     second = markdown(["backend", "caches", "median s", "least s"], commands)
     third = markdown(["peer", "import, read, compile, first result s"], peers)
     return (
-        f"{NET.name}, seconds of a new process, medians of {repeats}; caches: ours on disk "
-        f"(`ZQCNN_XP_CACHE_DIR`); files are in the system's memory.\n\n{first}\n\n"
+        f"{NET.name}, seconds of a new process ({options.clock} clock), medians of {repeats}; "
+        "caches: ours on disk (`ZQCNN_XP_CACHE_DIR`); files are in the system's memory."
+        f"\n\n{first}\n\n"
         f"`zqcnn-xp detect 4.jpg` (640x480, default nets), from the command's start to its end:"
         f"\n\n{second}\n\nPeers, {NET.name}, Python's start apart:\n\n{third}"
     )
@@ -83,10 +87,10 @@ def _environment(caches: Path) -> dict[str, str]:
     return {**os.environ, "ZQCNN_XP_CACHE_DIR": str(caches)}
 
 
-def _steps(backend: str, saved: Path, caches: Path) -> list[float]:
+def _steps(options: Options, backend: str, saved: Path, caches: Path) -> list[float]:
     start = time.time()
     done = subprocess.run(
-        [sys.executable, "-c", STEPS, repr(start), backend, str(saved)],
+        [sys.executable, "-c", STEPS, repr(start), options.clock, backend, str(saved)],
         env=_environment(caches),
         capture_output=True,
         text=True,
@@ -95,15 +99,21 @@ def _steps(backend: str, saved: Path, caches: Path) -> list[float]:
     return list(map(float, json.loads(done.stdout)))
 
 
-def _detect(backend: str, image: Path, caches: Path) -> float:
-    start = time.perf_counter()
+def _detect(options: Options, backend: str, image: Path, caches: Path) -> float:
+    start = _spent() if options.clock == "cpu" else time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "zqcnn_xp", "detect", str(image), "--backend", backend],
         env=_environment(caches),
         capture_output=True,
         check=True,
     )
-    return time.perf_counter() - start
+    return (_spent() if options.clock == "cpu" else time.perf_counter()) - start
+
+
+def _spent() -> float:
+    """Seconds that ended processes of this one have spent on processors."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _differences(marks: list[list[float]]) -> list[str]:

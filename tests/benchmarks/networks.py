@@ -147,10 +147,5 @@ CASES: tuple[Case, ...] = (
     Case("LightCNN-9 128x128", _lightcnn, (1, 1, 128, 128), (0.7, 0.85)),
 )
 
-QUICK = (
-    "MobileFaceNet 112x112",
-    "det1_bgr 240x320",
-    "det1-dw20-fast 240x320",
-    "det2_bgr, batch 16",
-)
+QUICK = ("MobileFaceNet 112x112", "det1_bgr 240x320", "det2_bgr, batch 16")
 """Rows of the quick table."""

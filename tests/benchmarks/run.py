@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ PARTS = {
 UNPINNED = ("threads", "gpu")
 """Parts that see to their processors themselves."""
 DEFAULT = ("nets", "batch", "mtcnn", "cold", "scale", "memory", "threads")
-QUICK = ("nets", "mtcnn", "cold")
+QUICK = ("nets", "mtcnn")
 
 
 def main() -> int:
@@ -45,17 +46,18 @@ def main() -> int:
         if part not in PARTS:
             sys.exit(f"found part {part!r}, expected some of {', '.join(PARTS)}")
     sys.path.insert(0, str(HERE))
-    texts = [""]
+    texts: list[str] = [""]
+    failed: list[str] = []
     with pinned(args.threads):
         options = _options(args)
         texts[0] = _title(options)
-        texts += [_part(name, options) for name in parts if name not in UNPINNED]
-    texts += [_part(name, options) for name in parts if name in UNPINNED]
+        texts += [_part(name, options, failed) for name in parts if name not in UNPINNED]
+    texts += [_part(name, options, failed) for name in parts if name in UNPINNED]
     text = "\n\n".join(texts) + "\n"
     sys.stdout.write(text)
     if args.out:
         args.out.write_text(text, encoding="utf-8")
-    return 0
+    return 1 if failed else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -102,9 +104,16 @@ def _title(options: Any) -> str:
     return f"## {count}\n\n{here}.\n\n    {command}"
 
 
-def _part(name: str, options: Any) -> str:
+def _part(name: str, options: Any, failed: list[str]) -> str:
+    """Return a part's text; one that fails says so, and the others go on."""
     module, function, heading = PARTS[name]
-    return f"### {heading}\n\n{getattr(import_module(module), function)(options)}"
+    try:
+        text = getattr(import_module(module), function)(options)
+    except Exception as error:
+        traceback.print_exc()
+        failed.append(name)
+        text = f"Failed: {type(error).__name__}: {error}"
+    return f"### {heading}\n\n{text}"
 
 
 if __name__ == "__main__":
