@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.vision.packed import SPREAD_OFFSET, SPREAD_SCALE, Words, spread
 from zqcnn_xp.vision.workspace import Workspace
 
-__all__ = ["blend", "scratch_for"]
+__all__ = ["blend", "blend_at", "scratch_for"]
 
 Float32 = NDArray[np.float32]
 
@@ -85,3 +85,47 @@ def blend(
     lower *= y_share
     upper += lower
     np.multiply(upper, _SCALE[channel], out=out)
+
+
+def blend_at(
+    source: Words,
+    index: NDArray[np.intp],
+    x_share: Float32,
+    y_share: Float32,
+    out: Float32,
+    work: Workspace,
+) -> None:
+    """Sample an image at any places.
+
+    Parameters
+    ----------
+    source
+        (H, W) packed pixels.
+    index
+        Which pixel, row by row, is the upper left neighbour; any shape.
+    x_share, y_share
+        Shares of the right and the lower neighbours, of the shape of ``index``. Where those would
+        lie outside the image the share has to be 0.
+    out
+        (3, ...) float32, any strides: where ``(v - 127.5) / 128`` goes.
+    work
+        Buffers.
+
+    Examples
+    --------
+    >>> from zqcnn_xp.vision.packed import pack
+    >>> source = pack(np.uint8([[[0, 0, 0], [255, 255, 0]]]))
+    >>> out, half, none = np.empty((3, 2), np.float32), np.float32([0.5, 0]), np.zeros(2)
+    >>> blend_at(source, np.array([0, 1]), half, none.astype(np.float32), out, Workspace())
+    >>> (out * 128 + 127.5).tolist()
+    [[127.5, 255.0], [127.5, 255.0], [0.0, 0.0]]
+    """
+    flat = source.reshape(-1)
+    words = work.array("words", (2, 2, *index.shape), source.dtype)
+    for right in (0, 1):
+        for lower in (0, 1):
+            # Neighbours lie at fixed distances: all four share the indices. The mode spares a
+            # copy, and lets places without a share be any.
+            pixels = flat[min(lower * source.shape[1] + right, flat.size - 1) :]
+            pixels.take(index, out=words[right, lower], mode="clip")
+    blend(words, x_share, y_share, out, scratch_for(words, work))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.vision.blend import blend, scratch_for
+from zqcnn_xp.vision.blend import blend_at
 from zqcnn_xp.vision.packed import Words
 from zqcnn_xp.vision.resize import Float32, positions, taps
 from zqcnn_xp.vision.workspace import Workspace
@@ -65,38 +65,25 @@ def crop_resize(
     y_first, y_share = _axis(boxes[:, 1::2], size, source.shape[0], accumulate)
     y_first *= width
     work = Workspace() if work is None else work
-    # The neighbours of a pixel lie at fixed distances, so all four share their indices.
-    flat = source.reshape(-1)
-    neighbours = [flat[min(step, flat.size - 1) :] for step in (0, width, 1, width + 1)]
     step = max(1, _PIXELS // (size * size))
     for begin in range(0, n, step):
         end = min(begin + step, n)
         shape = (end - begin, size, size)
         index = work.array("index", shape, np.intp)
         np.add(y_first[begin:end, :, None], x_first[begin:end, None, :], out=index)
-        words = work.array("words", (4, *shape), source.dtype)
-        for pixels, place in zip(neighbours, words, strict=True):
-            pixels.take(index, out=place, mode="clip")
-        words = words.reshape(2, 2, *shape)
         # Written out over the crops: products over rows of so few pixels would be all overhead.
         shares = work.array("shares", (2, *shape))
         shares[0] = x_share[begin:end, None, :]
         shares[1] = y_share[begin:end, :, None]
         planes = out[begin:end].transpose(3, 0, 1, 2)
-        blend(words, shares[0], shares[1], planes, scratch_for(words, work))
+        blend_at(source, index, shares[0], shares[1], planes, work)
     return out
 
 
 def _axis(
     ends: NDArray[np.floating], size: int, pixels: int, accumulate: bool
 ) -> tuple[NDArray[np.intp], Float32]:
-    """Return the first neighbours along one axis and the shares of the ones after them.
-
-    Where both neighbours are one pixel of the edge, the one after gets no share, so that it may
-    be any.
-    """
+    """Return the first neighbours along one axis and the shares of the ones after them."""
     begin, end = ends[:, 0], ends[:, 1]
     found = taps(positions(size, end - begin, begin, accumulate=accumulate), pixels)
-    share = found.share
-    share[found.first == found.second] = 0
-    return found.first, share
+    return found.first, found.inside

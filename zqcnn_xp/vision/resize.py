@@ -54,6 +54,14 @@ class Taps:
         outside = None if self.outside is None else self.outside[of]
         return Taps(self.first[of], self.second[of], self.share[of], outside)
 
+    @property
+    def inside(self) -> Float32:
+        """Shares for second neighbours that are always the ones right after the first.
+
+        Where both neighbours are one pixel of the edge, that after it gets no share.
+        """
+        return np.where(self.first == self.second, _F(0), self.share)
+
 
 def positions(
     outputs: int,

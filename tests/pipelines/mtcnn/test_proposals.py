@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def _original_blocks(cells: Cells, rows: int, columns: int, border: int) -> list
 @given(st.integers(1, 140), st.integers(1, 140), st.integers(1, 50), st.integers(0, 2**31))
 def test_blocks_are_the_originals(rows: int, columns: int, border: int, seed: int) -> None:
     cells = _cells(rows, columns, seed, 0.02)
-    index, block = _blocks(cells, rows, columns, border)
+    index, block = _blocks(cells, np.array([rows]), np.array([columns]), border)
     assert list(zip(block, index, strict=True)) == _original_blocks(cells, rows, columns, border)
 
 
@@ -121,3 +121,35 @@ def test_the_originals_blocks_are_searched_one_by_one(shape: tuple[int, int]) ->
         winners = winners[(counts >= 2) | ~inner[index[winners]]]
         want += index[np.sort(winners)].tolist()
     assert kept.tolist() == want
+
+
+@pytest.mark.parametrize("compat", [None, "zqcnn"])
+@pytest.mark.parametrize("count", [0, 2])
+def test_levels_do_not_see_each_other(compat: Literal["zqcnn"] | None, count: int) -> None:
+    options = Options(compat=compat, overlap_count=count)
+    maps = [(75, 110), (20, 33), (1, 1), (31, 32), (70, 20)]
+    parts = [_cells(*sides, seed=i, share=0.2) for i, sides in enumerate(maps)]
+    parts.insert(2, _cells(5, 5, seed=0, share=0.0))
+    maps.insert(2, (5, 5))
+    height, width = ((np.array(maps) - 1) * 2 + 12).T
+    kept = keep_cells(Cells.join(parts), height, width, options)
+    want, begin = [], 0
+    for part, tall, wide in zip(parts, height, width, strict=True):
+        want.append(begin + keep_cells(part, int(tall), int(wide), options))
+        begin += part.row.size
+    np.testing.assert_array_equal(kept, np.concatenate(want))
+
+
+def test_joined_levels_turn_one_by_one() -> None:
+    parts = [_cells(9, 7, 3, 0.4), _cells(4, 30, 5, 0.4)]
+    turned = Cells.join(parts).turned()
+    want = Cells.join([part.turned() for part in parts])
+    for got, expected in zip(turned, want, strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_no_levels() -> None:
+    cells = Cells.join([])
+    none = np.empty(0, np.intp)
+    assert keep_cells(cells, none, none, Options()).size == 0
+    assert boxes_of(cells, Options()).shape == (0, 4)

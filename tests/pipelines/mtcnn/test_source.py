@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,28 @@ def test_original_level_is_bit_exact() -> None:
     floats = (image[..., ::-1].astype(np.float32) - np.float32(127.5)) / np.float32(128)
     want = resize(floats, level.height, level.width, compat="zqcnn")
     np.testing.assert_array_equal(out, want)
+
+
+@pytest.mark.parametrize("options", [Options(), Options(compat="zqcnn")])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_levels_sampled_together_equal_single_ones(
+    options: Options, transposed: bool, threads: int
+) -> None:
+    options = replace(options, threads=threads)
+    source = Source(_image(131, 277), options, bgr=True, transposed=transposed)
+    levels = source.levels()
+    assert sum(level.ready is not None for level in levels) > 3
+    for level, scale in zip(levels, source.scales(), strict=True):
+        shape = (level.height, level.width, 3)
+        got, want = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        level.piece(0, 0, *shape[:2], got)
+        alone = source.level(scale)
+        alone.piece(0, 0, *shape[:2], want)
+        np.testing.assert_array_equal(got, want)
+        part = np.empty((5, 7, 3), np.float32)
+        level.piece(4, 3, 5, 7, part)
+        np.testing.assert_array_equal(part, want[4:9, 3:10])
 
 
 def test_transposed_images_give_transposed_levels_and_crops() -> None:

@@ -12,7 +12,7 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.pipelines.faces import Faces
 from zqcnn_xp.pipelines.mtcnn.candidates import Candidates
-from zqcnn_xp.pipelines.mtcnn.grids import Grids
+from zqcnn_xp.pipelines.mtcnn.grids import Pyramids
 from zqcnn_xp.pipelines.mtcnn.networks import Networks
 from zqcnn_xp.pipelines.mtcnn.options import Blur, Options
 from zqcnn_xp.pipelines.mtcnn.source import Source
@@ -159,7 +159,7 @@ class MTCNN:
             cell=(self.options.pnet_size, self.options.pnet_stride),
         )
         self.networks = networks if early_accept is None else networks.without_points()
-        self._grids = Grids(self.options, transposed=networks.transposed)
+        self._pyramids = Pyramids(self.options, transposed=networks.transposed)
         self._work = Workspace()
         seen = self.networks.p.window()
         # Tiles and padding are invisible only to a network whose cells are all alike and see no
@@ -232,7 +232,7 @@ class MTCNN:
                 options,
                 bgr=nets.bgr,
                 transposed=nets.transposed,
-                grids=self._grids,
+                pyramids=self._pyramids,
                 work=self._work,
             )
             for image in images

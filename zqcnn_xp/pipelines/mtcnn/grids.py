@@ -16,11 +16,13 @@ from zqcnn_xp.pipelines.mtcnn.options import Options
 from zqcnn_xp.vision.pyramid import mips_for, scales, scales_zqcnn
 from zqcnn_xp.vision.resize import Taps, positions, taps
 
-__all__ = ["Grid", "Grids", "grid_for", "scales_for"]
+__all__ = ["Grid", "Pyramid", "Pyramids", "Together", "grid_for", "pyramid_for", "scales_for"]
 
-# Sizes of images remembered. The taps of one take 20 bytes for each row and column of its levels:
-# about 100 kB for 1080p.
-_MOST = 16
+# Sizes of images remembered. One takes 20 bytes for each row and column of its levels and 16 for
+# each pixel of the small ones: about half a megabyte for 1080p, one at most.
+_MOST = 8
+# Pixels of a level that counts as small; all small ones together may have four times as many.
+_SMALL = 1 << 14
 
 
 class Grid(NamedTuple):
@@ -93,27 +95,117 @@ def grid_for(
     return Grid(mip, found[0], found[1], np.array(ratio * 2, number))
 
 
-class Grids:
-    """The grids of all levels for images of any size, the sizes met last remembered.
+class Together(NamedTuple):
+    """Small levels of one mip, sampled in one go: calls would cost more than their pixels.
+
+    Parameters
+    ----------
+    mip
+        How often the image is halved before it is sampled.
+    levels
+        Which levels, and where their pixels lie among those of all of them.
+    places, x_share, y_share
+        (pixels,) for `blend.blend_at`.
+    """
+
+    mip: int
+    levels: tuple[tuple[int, slice], ...]
+    places: NDArray[np.intp]
+    x_share: NDArray[np.float32]
+    y_share: NDArray[np.float32]
+
+
+class Pyramid(NamedTuple):
+    """All that the size of an image says about its levels.
+
+    Parameters
+    ----------
+    grids
+        One a level, by descending scale.
+    together
+        The small ones of them.
+    heights, widths
+        (levels,) of the upright levels, in pixels.
+    ratios
+        (levels, 4) of the grids.
+    """
+
+    grids: tuple[Grid, ...]
+    together: tuple[Together, ...]
+    heights: NDArray[np.intp]
+    widths: NDArray[np.intp]
+    ratios: NDArray[np.floating]
+
+
+def pyramid_for(width: int, height: int, options: Options, *, transposed: bool) -> Pyramid:
+    """Return the pyramid of an image of this size.
+
+    Examples
+    --------
+    >>> found = pyramid_for(100, 60, Options(compat="zqcnn"), transposed=False)
+    >>> found.widths.tolist(), [number for number, _ in found.together[0].levels]
+    ([60, 43, 31, 22, 20], [0, 1, 2, 3, 4])
+    """
+    grids = tuple(
+        grid_for(width, height, scale, options, transposed=transposed)
+        for scale in scales_for(width, height, options)
+    )
+    sides = np.array([(g.y.share.size, g.x.share.size) for g in grids], np.intp).reshape(-1, 2)
+    heights, widths = sides.T[::-1] if transposed else sides.T
+    kind = np.float64 if options.exact else np.float32
+    ratios: NDArray[np.floating] = np.array([g.ratio for g in grids], kind).reshape(-1, 4)
+    size = (width, height) if transposed else (height, width)
+    return Pyramid(grids, _together(grids, size), heights, widths, ratios)
+
+
+def _together(grids: tuple[Grid, ...], size: tuple[int, int]) -> tuple[Together, ...]:
+    """Collect the small levels by mip; ``size`` is that of the image to be sampled."""
+    small: dict[int, list[int]] = {}
+    pixels = 0
+    for number, grid in reversed(list(enumerate(grids))):
+        count = grid.y.share.size * grid.x.share.size
+        if count > _SMALL or pixels + count > 4 * _SMALL:
+            break
+        if grid.x.outside is None and grid.y.outside is None:
+            small.setdefault(grid.mip, []).append(number)
+            pixels += count
+    found = []
+    for mip, numbers in small.items():
+        places, x_share, y_share = [], [], []
+        levels: list[tuple[int, slice]] = []
+        end = 0
+        for number in reversed(numbers):
+            y, x = grids[number].y, grids[number].x
+            stride = -(-size[1] // 2**mip)
+            at = y.first[:, None] * stride + x.first
+            places.append(at.ravel())
+            x_share.append(np.broadcast_to(x.inside, at.shape).ravel())
+            y_share.append(np.broadcast_to(y.inside[:, None], at.shape).ravel())
+            levels.append((number, slice(end, end + at.size)))
+            end += at.size
+        joined = (np.concatenate(parts) for parts in (x_share, y_share))
+        found.append(Together(mip, tuple(levels), np.concatenate(places), *joined))
+    return tuple(found)
+
+
+class Pyramids:
+    """The pyramids of images of any size, the sizes met last remembered.
 
     May be shared between threads.
 
     Examples
     --------
-    >>> grids = Grids(Options(), transposed=False)
-    >>> len(grids(48, 24)), grids(48, 24) is grids(48, 24)
+    >>> pyramids = Pyramids(Options(), transposed=False)
+    >>> len(pyramids(48, 24).grids), pyramids(48, 24) is pyramids(48, 24)
     (2, True)
     """
 
     def __init__(self, options: Options, *, transposed: bool) -> None:
-        def made(width: int, height: int) -> tuple[Grid, ...]:
-            return tuple(
-                grid_for(width, height, scale, options, transposed=transposed)
-                for scale in scales_for(width, height, options)
-            )
+        def made(width: int, height: int) -> Pyramid:
+            return pyramid_for(width, height, options, transposed=transposed)
 
         self._made = lru_cache(_MOST)(made)
 
-    def __call__(self, width: int, height: int) -> tuple[Grid, ...]:
-        """Return the grids by descending scale."""
+    def __call__(self, width: int, height: int) -> Pyramid:
+        """Return the pyramid of a size."""
         return self._made(width, height)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,22 +23,42 @@ _WHOLE = 1 << 21
 
 
 class Cells(NamedTuple):
-    """Cells of a map whose score passes the threshold, in scan order."""
+    """Cells of maps whose score passes the threshold, level by level, in scan order.
+
+    ``level`` says of which level each cell is; None: all of one.
+    """
 
     row: NDArray[np.intp]
     column: NDArray[np.intp]
     score: NDArray[np.float32]
     offsets: NDArray[np.float32] | None
+    level: NDArray[np.intp] | None = None
 
     def pick(self, index: NDArray[np.intp]) -> Cells:
         """Select cells."""
-        offsets = None if self.offsets is None else self.offsets[index]
-        return Cells(self.row[index], self.column[index], self.score[index], offsets)
+        return Cells(*(None if part is None else part[index] for part in self))  # type: ignore[arg-type]
 
     def turned(self) -> Cells:
-        """Exchange rows and columns, keeping scan order: by row, then by column."""
-        turned = Cells(self.column, self.row, self.score, self.offsets)
-        return turned.pick(np.lexsort((turned.column, turned.row)))
+        """Exchange rows and columns, keeping scan order: by level, by row, then by column."""
+        turned = self._replace(row=self.column, column=self.row)
+        keys = (turned.column, turned.row)
+        return turned.pick(np.lexsort(keys if self.level is None else (*keys, self.level)))
+
+    @staticmethod
+    def join(levels: Sequence[Cells]) -> Cells:
+        """Return the cells of all levels, each marked with the number of its level."""
+        if not levels:
+            none = np.empty(0, np.intp)
+            return Cells(none, none, np.empty(0, np.float32), None, none)
+        row, column, score, offsets, _ = zip(*levels, strict=True)
+        there = [part for part in offsets if part is not None]
+        return Cells(
+            np.concatenate(row),
+            np.concatenate(column),
+            np.concatenate(score),
+            np.concatenate(there) if len(there) == len(levels) else None,
+            np.repeat(np.arange(len(levels)), [part.size for part in row]),
+        )
 
 
 def needs_tiles(height: int, width: int, options: Options) -> bool:
@@ -96,13 +116,7 @@ def find_cells(network: Network, level: Level, options: Options, *, alike: bool)
         found.append(cells._replace(row=cells.row + row, column=cells.column + column))
     if len(found) == 1:
         return found[0]
-    offsets_all = [cells.offsets for cells in found if cells.offsets is not None]
-    joined = Cells(
-        np.concatenate([cells.row for cells in found]),
-        np.concatenate([cells.column for cells in found]),
-        np.concatenate([cells.score for cells in found]),
-        np.concatenate(offsets_all) if offsets_all else None,
-    )
+    joined = Cells.join(found)._replace(level=None)
     return joined.pick(np.lexsort((joined.column, joined.row)))
 
 
@@ -136,8 +150,13 @@ def boxes_of(cells: Cells, options: Options) -> NDArray[np.float32]:
     return boxes
 
 
-def keep_cells(cells: Cells, height: int, width: int, options: Options) -> NDArray[np.intp]:
-    """Suppress within one level; return the indices of the cells that stay.
+Sides = NDArray[np.intp]
+
+
+def keep_cells(
+    cells: Cells, height: int | Sides, width: int | Sides, options: Options
+) -> NDArray[np.intp]:
+    """Suppress within each level; return the indices of the cells that stay, level by level.
 
     A winner that suppressed fewer than ``overlap_count`` others is dropped too, unless it lies
     so near the edge that there is no room for others.
@@ -147,52 +166,67 @@ def keep_cells(cells: Cells, height: int, width: int, options: Options) -> NDArr
     cells
         In scan order.
     height, width
-        Of the level in pixels.
+        Of the level in pixels, or of all levels, (levels,).
     """
     if not cells.row.size:
         return np.empty(0, np.intp)
-    border = options.pnet_size // options.pnet_stride
-    rows = (height - options.pnet_size) // options.pnet_stride + 1
-    columns = (width - options.pnet_size) // options.pnet_stride + 1
-    index, group = np.arange(cells.row.size), None
-    if not options.exact and not (columns <= 32 and rows < 32):
+    size, stride = options.pnet_size, options.pnet_stride
+    border = size // stride
+    rows, columns = ((np.atleast_1d(side) - size) // stride + 1 for side in (height, width))
+    index, group = None, cells.level
+    if not options.exact and ((columns > 32) | (rows >= 32)).any():
         index, group = _blocks(cells, rows, columns, border)
-    row, column = cells.row[index], cells.column[index]
+        cells = cells.pick(index)
     winners, counts = suppress_cells(
-        row, column, group, cells.score[index], options.near, compat=options.compat
+        cells.row, cells.column, group, cells.score, options.near, compat=options.compat
     )
+    level = np.zeros_like(cells.row) if cells.level is None else cells.level
     if options.overlap_count:
-        inner = (row >= border) & (row < rows - border)
-        inner &= (column >= border) & (column < columns - border)
+        inner = (cells.row >= border) & (cells.row < rows[level] - border)
+        inner &= (cells.column >= border) & (cells.column < columns[level] - border)
         winners = winners[(counts >= options.overlap_count) | ~inner[winners]]
-    # The original keeps scan order; here the best come first.
-    return index[winners if options.exact else np.sort(winners)]
+    # The original keeps scan order; here the best of a level come first.
+    winners = (
+        winners[np.argsort(level[winners], kind="stable")] if options.exact else np.sort(winners)
+    )
+    return winners if index is None else index[winners]
 
 
 def _blocks(
-    cells: Cells, rows: int, columns: int, border: int
+    cells: Cells, rows: Sides, columns: Sides, border: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the cells of each of the original's blocks, some 32 x 32, and the block's number.
 
     Its blocks overlap to the top and left by ``border``, so that a cell may be in several, and its
     test for the last block is wrong unless there is one row or column of blocks: the cells that a
-    division leaves over are lost. The result is sorted by block, then in scan order.
+    division leaves over are lost. The result is sorted by block, then in scan order; blocks are
+    numbered level by level. A level that is small enough is one block.
     """
-    down, across = max(1, rows // 32), max(1, columns // 32)
-    every = np.arange(cells.row.size)
+    one = (columns <= 32) & (rows < 32)
+    down = np.where(one, 1, np.maximum(1, rows // 32))
+    across = np.where(one, 1, np.maximum(1, columns // 32))
+    first = np.cumsum(down * across) - down * across
+    level = np.zeros_like(cells.row) if cells.level is None else cells.level
     index, group = [], []
-    for i, tall in _members(cells.row, rows // down, down, border, across == 1):
-        for j, wide in _members(cells.column, columns // across, across, border, down == 1):
-            inside = tall & wide
-            index.append(every[inside])
-            group.append((i * across + j)[inside])
+    tall, wide = (rows // down)[level], (columns // across)[level]
+    i_blocks = _members(cells.row, tall, down[level], border, (across == 1)[level])
+    for i, below in i_blocks:
+        j_blocks = _members(cells.column, wide, across[level], border, (down == 1)[level])
+        for j, beside in j_blocks:
+            inside = np.flatnonzero(below & beside)
+            index.append(inside)
+            group.append((first[level] + i * across[level] + j)[inside])
     chosen, block = np.concatenate(index), np.concatenate(group)
     order = np.lexsort((chosen, block))
     return chosen[order], block[order]
 
 
 def _members(
-    at: NDArray[np.intp], step: int, blocks: int, border: int, whole: bool
+    at: NDArray[np.intp],
+    step: NDArray[np.intp],
+    blocks: NDArray[np.intp],
+    border: int,
+    whole: NDArray[np.bool_],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
     """Yield, for cells at these rows or columns, a block of each, and whether it is in that.
 
@@ -200,8 +234,7 @@ def _members(
     that follow if ``whole``.
     """
     own = at // step
-    if whole:
-        own = np.minimum(own, blocks - 1)
-    for ahead in range(border // step + 2):
+    own = np.where(whole, np.minimum(own, blocks - 1), own)
+    for ahead in range(border // int(step.min(initial=border + 1)) + 2):
         block = own + ahead
         yield block, (block < blocks) & (at >= block * step - border)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.pipelines.mtcnn.grids import Grid, Grids, grid_for, scales_for
+from zqcnn_xp.pipelines.mtcnn.grids import Grid, Pyramid, Pyramids, grid_for, scales_for
 from zqcnn_xp.pipelines.mtcnn.options import Options
+from zqcnn_xp.vision.blend import blend_at
 from zqcnn_xp.vision.blur import gaussian_blur
 from zqcnn_xp.vision.crops import crop_resize
 from zqcnn_xp.vision.packed import Words, pack
@@ -34,17 +35,26 @@ class Level:
         Where the rows and columns of the level lie in them.
     work
         Buffers to sample with.
+    ready
+        (3, height, width) its planes, where they have been sampled.
     """
 
-    def __init__(self, words: Words, grid: Grid, work: Workspace) -> None:
+    def __init__(
+        self, words: Words, grid: Grid, work: Workspace, ready: Float32 | None = None
+    ) -> None:
         self.words = words
         self.grid = grid
         self.work = work
+        self.ready = ready
         self.height = grid.y.share.shape[0]
         self.width = grid.x.share.shape[0]
 
     def piece(self, top: int, left: int, height: int, width: int, out: Float32) -> None:
         """Write a rectangle of the level into ``out`` (height, width, 3), of any strides."""
+        if self.ready is not None:
+            part = self.ready[:, top : top + height, left : left + width]
+            out.transpose(2, 0, 1)[...] = part
+            return
         y, x = self.grid.y, self.grid.x
         if (height, width) != (self.height, self.width):
             y, x = y.part(top, top + height), x.part(left, left + width)
@@ -62,8 +72,8 @@ class Source:
         Of the detector.
     bgr, transposed
         How the networks want it.
-    grids, work
-        What a detector keeps from image to image: grids by size, and buffers.
+    pyramids, work
+        What a detector keeps from image to image: pyramids by size, and buffers.
     """
 
     def __init__(
@@ -73,14 +83,14 @@ class Source:
         *,
         bgr: bool,
         transposed: bool,
-        grids: Grids | None = None,
+        pyramids: Pyramids | None = None,
         work: Workspace | None = None,
     ) -> None:
         self.height, self.width = image.shape[:2]
         self.options = options
         self.transposed = transposed
         self.work = Workspace() if work is None else work
-        self._grids = Grids(options, transposed=transposed) if grids is None else grids
+        self._pyramids = pyramids or Pyramids(options, transposed=transposed)
         image = gaussian_blur(image, options.blur_for(self.width, self.height))
         self.maps = Mipmaps(pack(image, reverse=bgr, transpose=transposed))
 
@@ -88,17 +98,34 @@ class Source:
         """Return the pyramid's scales; none for an image smaller than the P network."""
         return scales_for(self.width, self.height, self.options)
 
-    def grids(self) -> tuple[Grid, ...]:
-        """Return where the levels lie, by descending scale."""
-        return self._grids(self.width, self.height)
+    @property
+    def pyramid(self) -> Pyramid:
+        """What the image's size says about its levels."""
+        return self._pyramids(self.width, self.height)
+
+    def levels(self) -> list[Level]:
+        """Return all levels, the small ones sampled already.
+
+        What is sampled holds until this is called for another image; for good where ``threads``
+        let levels of several images be in use.
+        """
+        pyramid, work = self.pyramid, self.work
+        found = [Level(self.maps[grid.mip], grid, work) for grid in pyramid.grids]
+        for small in pyramid.together:
+            shape = (3, small.places.size)
+            alone = self.options.threads == 1
+            planes = work.array(f"mip {small.mip}", shape) if alone else np.empty(shape, np.float32)
+            shares = small.x_share, small.y_share
+            blend_at(self.maps[small.mip], small.places, *shares, planes, work)
+            for number, pixels in small.levels:
+                level = found[number]
+                level.ready = planes[:, pixels].reshape(3, level.height, level.width)
+        return found
 
     def level(self, scale: np.floating) -> Level:
         """Return the image at a scale: ceil(side * scale) pixels a side."""
         size = self.width, self.height
-        return self.at(grid_for(*size, scale, self.options, transposed=self.transposed))
-
-    def at(self, grid: Grid) -> Level:
-        """Return the level of a grid."""
+        grid = grid_for(*size, scale, self.options, transposed=self.transposed)
         return Level(self.maps[grid.mip], grid, self.work)
 
     def crops(self, boxes: NDArray[np.floating], size: int, out: Float32) -> None:

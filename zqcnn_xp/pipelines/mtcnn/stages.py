@@ -6,21 +6,19 @@ returns one `Candidates` an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.pipelines.mtcnn.candidates import Candidates, moved, rounded, squared, suppressed
-from zqcnn_xp.pipelines.mtcnn.grids import Grid
 from zqcnn_xp.pipelines.mtcnn.networks import Answer, Network
 from zqcnn_xp.pipelines.mtcnn.options import Options
-from zqcnn_xp.pipelines.mtcnn.proposals import boxes_of, find_cells, keep_cells
-from zqcnn_xp.pipelines.mtcnn.source import Source
+from zqcnn_xp.pipelines.mtcnn.proposals import Cells, boxes_of, find_cells, keep_cells
+from zqcnn_xp.pipelines.mtcnn.source import Level, Source
 from zqcnn_xp.vision.boxes import round_half_away
 from zqcnn_xp.vision.workspace import Workspace
 
@@ -34,43 +32,35 @@ def propose(
     network: Network, sources: Sequence[Source], options: Options, *, alike: bool
 ) -> list[Candidates]:
     """Run the P network over every level of every image, in threads if asked for."""
-    tasks = [(source, grid) for source in sources for grid in source.grids()]
 
-    def one(task: tuple[Source, Grid]) -> Candidates:
-        return _one_level(network, *task, options, alike)
+    def one(level: Level) -> Cells:
+        return find_cells(network, level, options, alike=alike)
 
-    levels = iter(_mapped(one, tasks, options.threads))
-    out = []
-    for source in sources:
-        parts = list(islice(levels, len(source.grids())))
-        found = suppressed(Candidates.join([p for p in parts if len(p)], options), 0, options)
-        found = moved(found, options)
-        out.append(replace(found, boxes=squared(found.boxes, options), offsets=None))
-    return out
-
-
-def _mapped(
-    one: Callable[[Any], Candidates], tasks: Sequence[Any], threads: int
-) -> list[Candidates]:
-    if threads == 1 or len(tasks) < 2:
-        return [one(task) for task in tasks]
-    with ThreadPoolExecutor(min(threads, len(tasks))) as pool:
-        return list(pool.map(one, tasks))
+    if options.threads == 1:
+        found = [[one(level) for level in source.levels()] for source in sources]
+    else:
+        levels = [source.levels() for source in sources]
+        with ThreadPoolExecutor(options.threads) as pool:
+            cells = pool.map(one, [level for some in levels for level in some])
+            found = [list(islice(cells, len(some))) for some in levels]
+    return [
+        _proposals(source, Cells.join(parts), options)
+        for source, parts in zip(sources, found, strict=True)
+    ]
 
 
-def _one_level(
-    network: Network, source: Source, grid: Grid, options: Options, alike: bool
-) -> Candidates:
-    level = source.at(grid)
-    cells = find_cells(network, level, options, alike=alike)
-    height, width = level.height, level.width
+def _proposals(source: Source, cells: Cells, options: Options) -> Candidates:
+    """Suppress the cells of an image within and across levels, and turn them into boxes."""
     if source.transposed:
-        cells, height, width = cells.turned(), width, height
-    cells = cells.pick(keep_cells(cells, height, width, options))
-    boxes: NDArray[np.floating] = boxes_of(cells, options) * grid.ratio
+        cells = cells.turned()
+    pyramid = source.pyramid
+    cells = cells.pick(keep_cells(cells, pyramid.heights, pyramid.widths, options))
+    boxes: NDArray[np.floating] = boxes_of(cells, options) * pyramid.ratios[cells.level]
     if not options.exact:
         boxes = round_half_away(boxes)
-    return Candidates(boxes, cells.score, cells.offsets)
+    found = suppressed(Candidates(boxes, cells.score, cells.offsets), 0, options)
+    found = moved(found, options)
+    return replace(found, boxes=squared(found.boxes, options), offsets=None)
 
 
 def _large_enough(found: Candidates, options: Options) -> Candidates:
