@@ -21,9 +21,9 @@ _MXNET = {"_gamma": ("scale", "slope"), "_beta": ("bias",), "_moving_mean": ("me
 _MXNET |= {"_moving_var": ("variance",), "_weight": ("weight",), "_bias": ("bias",)}
 
 
-@pytest.fixture(params=["numpy", "jax", "array_api_strict"])
+@pytest.fixture(params=["numpy", "llvm", "jax", "array_api_strict"])
 def on(request):
-    pytest.importorskip(request.param)
+    pytest.importorskip({"llvm": "llvmlite"}.get(request.param, request.param))
     if request.param != "array_api_strict":
         yield request.param
         return

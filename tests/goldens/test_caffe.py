@@ -39,8 +39,10 @@ FIRST_WRITER = {"conv4_1": "conv4_1@conv4_1"}
 TOLERANCE = 1e-5  # of the largest value of a blob; 3e-6 was seen
 
 
-@pytest.fixture(params=["numpy", "jax", "array_api_strict"])
+@pytest.fixture(params=["numpy", "llvm", "jax", "array_api_strict"])
 def backend(request):
+    if request.param == "llvm":
+        pytest.importorskip("llvmlite")
     if request.param != "array_api_strict":
         yield get_backend(request.param)
         return

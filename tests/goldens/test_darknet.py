@@ -28,8 +28,10 @@ NETS = {
 TOLERANCE = 1e-5  # of the largest value of a blob; 2.3e-6 was seen
 
 
-@pytest.fixture(params=["numpy", "jax", "array_api_strict"])
+@pytest.fixture(params=["numpy", "llvm", "jax", "array_api_strict"])
 def backend(request):
+    if request.param == "llvm":
+        pytest.importorskip("llvmlite")
     if request.param != "array_api_strict":
         yield get_backend(request.param)
         return

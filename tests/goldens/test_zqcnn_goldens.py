@@ -58,13 +58,13 @@ def strictest():
     array_api_strict.set_array_api_strict_flags(**before)
 
 
-@pytest.fixture(params=["numpy", "jax", "array_api_strict", "torch"])
+@pytest.fixture(params=["numpy", "llvm", "jax", "array_api_strict", "torch"])
 def backend(request):
     if request.param == "array_api_strict":
         with strictest() as made:
             yield made
         return
-    library = pytest.importorskip(request.param)
+    library = pytest.importorskip({"llvm": "llvmlite"}.get(request.param, request.param))
     yield Backend(library) if request.param == "torch" else get_backend(request.param)
 
 
