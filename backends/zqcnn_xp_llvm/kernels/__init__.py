@@ -4,6 +4,7 @@ from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.conv_blocks import ConvBlocks
 from zqcnn_xp_llvm.kernels.conv_rows import ConvRows
 from zqcnn_xp_llvm.kernels.copies import CopyCells, CopyRuns, FillRuns, Turn
+from zqcnn_xp_llvm.kernels.normalize import Normalize
 from zqcnn_xp_llvm.kernels.pointwise import Pointwise
 from zqcnn_xp_llvm.kernels.softmax import Softmax
 from zqcnn_xp_llvm.kernels.windows import WindowBlocks, WindowRows
@@ -16,6 +17,7 @@ __all__ = [
     "CopyRuns",
     "FillRuns",
     "Kernel",
+    "Normalize",
     "Pointwise",
     "Softmax",
     "Turn",

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.dense import Dense
+from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.max_feature_map import MaxFeatureMap
 from zqcnn_xp.ops.pool2d import Pool2D
 from zqcnn_xp.ops.softmax import Softmax
 from zqcnn_xp_llvm.codegen.expression import ACC, Formula, substitute
 from zqcnn_xp_llvm.kernels.pointwise import MOST_INPUTS
-from zqcnn_xp_llvm.planner.formulas import formula_of
+from zqcnn_xp_llvm.planner.formulas import Applied, formula_of
 from zqcnn_xp_llvm.planner.moves import can_move
 from zqcnn_xp_llvm.planner.steps import (
     ConvStep,
@@ -23,6 +27,7 @@ from zqcnn_xp_llvm.planner.steps import (
     HostStep,
     MapStep,
     MoveStep,
+    NormStep,
     SoftmaxStep,
     Step,
     WindowStep,
@@ -108,6 +113,8 @@ def _single(node: Node, shapes: list[Shape], shape: Shape, lanes: int, batch: Sh
         return WindowStep(*common) if can_pool(op, shapes[0]) else host
     if isinstance(op, Softmax):
         return SoftmaxStep(*common)
+    if isinstance(op, L2Normalize) and len(shape) == 4 and not op.across_spatial:
+        return NormStep(*common)
     if can_move(op, shapes):
         return MoveStep(*common)
     return _map(node, shapes, shape) or host
@@ -122,9 +129,10 @@ def _grouped(op: Conv2D, shape: Shape, lanes: int) -> bool:
 
 def _map(node: Node, shapes: list[Shape], shape: Shape) -> Step | None:
     applied = formula_of(node, shapes)
-    if applied is None or len(shapes) > MOST_INPUTS:
-        return None
-    if applied.params and len(shape) not in (2, 4):
+    fixed: tuple[np.ndarray[Any, Any], ...] = ()
+    if applied is not None and applied.params and len(shape) not in (2, 4):
+        applied, fixed = _spelled_out(applied, shape, len(shapes))
+    if applied is None or len(shapes) + len(fixed) > MOST_INPUTS:
         return None
     spread = []
     for k, found in enumerate(shapes):
@@ -143,7 +151,21 @@ def _map(node: Node, shapes: list[Shape], shape: Shape) -> Step | None:
         applied.formula,
         applied.params,
         spread=tuple(spread),
+        fixed=fixed,
     )
+
+
+def _spelled_out(
+    applied: Applied, shape: Shape, count: int
+) -> tuple[Applied, tuple[np.ndarray[Any, Any], ...]]:
+    """Turn parameters of axis 1 into inputs as large as a sample, behind ``count`` others."""
+    inner = (1,) * (len(shape) - 2)
+    fixed = tuple(
+        np.ascontiguousarray(np.broadcast_to(p.reshape(-1, *inner), shape[1:]))
+        for p in applied.params
+    )
+    formula = substitute(applied.formula, lambda k: ("in", k), lambda j: ("in", count + j))
+    return Applied(formula), fixed
 
 
 def _joined(before: Step, step: Step, place: int) -> Step | None:
@@ -159,33 +181,35 @@ def _joined(before: Step, step: Step, place: int) -> Step | None:
         return None
     if before.shape != step.shape or (step.spread and not isinstance(before, MapStep)):
         return None
-    others = [v for k, v in enumerate(step.reads) if k != place]
-    reads = list(before.reads)
-    for value in others:
-        # A second use of what the product reads would be read in the product's own layout.
-        reads.append(value)
-    if len(reads) > _READS[type(before)]:
+    if step.fixed and not isinstance(before, MapStep):
         return None
-    at = {
-        k: len(before.reads) + i
-        for i, k in enumerate(k for k in range(len(step.reads)) if k != place)
-    }
+    others = [k for k in range(len(step.reads)) if k != place]
+    if len(before.reads) + len(others) > _READS[type(before)]:
+        return None
+    # Inputs in the new order: what ``before`` reads, what ``step`` reads beside it, fixed ones.
+    held: tuple[np.ndarray[Any, Any], ...] = getattr(before, "fixed", ())
+    first = len(before.reads)
+    behind = first + len(others)
+    at = {k: first + i for i, k in enumerate(others)}
+    at.update({len(step.reads) + i: behind + len(held) + i for i in range(len(step.fixed))})
+    moved = substitute(before.formula, lambda k: ("in", k if k < first else k + len(others)))
     shift = len(before.params)
 
     def inputs(k: int) -> Formula:
-        return before.formula if k == place else ("in", at[k])
+        return moved if k == place else ("in", at[k])
 
-    formula = substitute(step.formula, inputs, lambda j: ("param", j + shift))
     made = replace(
         before,
         nodes=nodes,
-        reads=tuple(reads),
+        reads=(*before.reads, *(step.reads[k] for k in others)),
         writes=step.writes,
         shape=step.shape,
-        formula=formula,
+        formula=substitute(step.formula, inputs, lambda j: ("param", j + shift)),
         params=(*before.params, *step.params),
     )
-    if isinstance(made, MapStep):
+    if isinstance(made, MapStep) and isinstance(before, MapStep):
         spread = {at[k] for k in step.spread} | set(made.spread)
-        made = replace(made, spread=tuple(sorted(spread)))
+        made = replace(made, spread=tuple(sorted(spread)), fixed=(*held, *step.fixed))
+        if len(made.reads) + len(made.fixed) > MOST_INPUTS:
+            return None
     return made

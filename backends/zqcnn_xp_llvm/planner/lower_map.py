@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
+
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp.ops.concat import Concat
+from zqcnn_xp.ops.l2normalize import L2Normalize
 from zqcnn_xp.ops.slice import Slice
 from zqcnn_xp.ops.softmax import Softmax as SoftmaxOp
 from zqcnn_xp.ops.upsample import Upsample
 from zqcnn_xp_llvm.kernels.copies import CopyCells, CopyRuns, Turn
+from zqcnn_xp_llvm.kernels.normalize import Normalize
 from zqcnn_xp_llvm.kernels.pointwise import Pointwise
 from zqcnn_xp_llvm.kernels.softmax import Softmax
 from zqcnn_xp_llvm.planner.lower_conv import row_params
 from zqcnn_xp_llvm.planner.lower_window import block_params
 from zqcnn_xp_llvm.planner.moves import moves_of, repeats_of
-from zqcnn_xp_llvm.planner.steps import MapStep, MoveStep, SoftmaxStep
+from zqcnn_xp_llvm.planner.steps import MapStep, MoveStep, NormStep, SoftmaxStep
 from zqcnn_xp_llvm.planner.storage import Instruction, Place, Pool, Storage, instruction
 
-__all__ = ["convert", "map_step", "move", "softmax"]
+__all__ = ["convert", "map_step", "move", "normalize", "softmax"]
 
 _TILES = (4, 3, 2, 1)
 
@@ -45,6 +51,8 @@ def map_step(
     across = tile if blocks or single else tile * lanes
     kernel = Pointwise(step.formula, blocks, tile, step.spread, single)
     places: dict[str, Place] = {"out": out.at(rows.start)}
+    for k, array in enumerate(step.fixed, start=len(xs)):
+        places[f"x{k}"] = pool.pack((step.name, "fixed", k), partial(np.asarray, array))
     integers = {"channels": channels, "rows": count}
     integers |= {"tiles": -(-width // across), "tile_last": width - across}
     integers |= {"out_row": out.layout.row, "out_channel": out.layout.plane}
@@ -58,6 +66,30 @@ def map_step(
     else:
         places["params"] = row_params(pool, step, slice(0, size.c))
     return [instruction(kernel, places, integers)]
+
+
+def normalize(pool: Pool, step: NormStep, x: Storage, out: Storage) -> list[Instruction]:
+    """Return the instructions that divide pixels by their lengths, over planes."""
+    op = step.op
+    if not isinstance(op, L2Normalize):
+        raise TypeError(f"{op} normalizes nothing")
+    size = out.layout.map
+    given = np.asarray(step.nodes[0].weights["scale"], np.float32)
+    scale = pool.pack((step.name, "scale"), partial(np.broadcast_to, given, (size.c,)))
+    single = size.w < pool.target.lanes
+    across = 1 if single else pool.target.lanes
+    integers = {
+        "rows": size.h,
+        "x_row": x.layout.row,
+        "out_row": out.layout.row,
+        "tiles": -(-size.w // across),
+        "tile_last": size.w - across,
+        "channels": size.c,
+        "x_channel": x.layout.plane,
+        "out_channel": out.layout.plane,
+    }
+    places = {"x": x.at(), "scale": scale, "out": out.at()}
+    return [instruction(Normalize(op.eps, single), places, integers)]
 
 
 def softmax(

@@ -15,6 +15,7 @@ from zqcnn_xp_llvm.planner.steps import (
     HostStep,
     MapStep,
     MoveStep,
+    NormStep,
     SoftmaxStep,
     Step,
     WindowStep,
@@ -90,6 +91,8 @@ def needs_of(
         return [Need("plain")] * len(ins)
     if isinstance(step, MapStep):
         return [same if len(step.shape) == 4 else Need("plain")] * len(ins)
+    if isinstance(step, NormStep):
+        return [Need("planar")]
     if isinstance(step, SoftmaxStep):
         return [Need("planar" if _along_channels(step) else "plain")]
     return _move_needs(step, ins, same) if isinstance(step, MoveStep) else [same] * len(ins)

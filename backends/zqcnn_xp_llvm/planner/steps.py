@@ -19,6 +19,7 @@ __all__ = [
     "HostStep",
     "MapStep",
     "MoveStep",
+    "NormStep",
     "SoftmaxStep",
     "Step",
     "WindowStep",
@@ -101,9 +102,18 @@ class DenseStep(Step):
 
 @dataclass(frozen=True, eq=False)
 class MapStep(Step):
-    """A formula alone; ``spread`` inputs hold one pixel."""
+    """A formula alone.
+
+    Parameters
+    ----------
+    spread
+        Inputs that hold one pixel, which is used everywhere.
+    fixed
+        Arrays as large as a sample that stand for the inputs behind ``reads``.
+    """
 
     spread: tuple[int, ...] = ()
+    fixed: tuple[Vector, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +124,11 @@ class MoveStep(Step):
 @dataclass(frozen=True, eq=False)
 class SoftmaxStep(Step):
     """Softmax along one axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class NormStep(Step):
+    """Division by the length of each pixel's vector of channels."""
 
 
 @dataclass(frozen=True, eq=False)

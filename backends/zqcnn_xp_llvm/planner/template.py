@@ -13,7 +13,7 @@ from zqcnn_xp_llvm.planner.formulas import never_negative
 from zqcnn_xp_llvm.planner.fuse import make_steps
 from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
 from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense
-from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, softmax
+from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, normalize, softmax
 from zqcnn_xp_llvm.planner.lower_window import window
 from zqcnn_xp_llvm.planner.lower_winograd import Transformed
 from zqcnn_xp_llvm.planner.memory import Arena, Slot, arrange
@@ -26,6 +26,7 @@ from zqcnn_xp_llvm.planner.steps import (
     HostStep,
     MapStep,
     MoveStep,
+    NormStep,
     SoftmaxStep,
     Step,
     WindowStep,
@@ -313,6 +314,8 @@ class Template:
             return window(self.pool, step, xs[0], out, res, lines)
         if isinstance(step, MapStep):
             return map_step(self.pool, step, xs, out, lines)
+        if isinstance(step, NormStep):
+            return normalize(self.pool, step, xs[0], out)
         if isinstance(step, SoftmaxStep):
             return softmax(self.pool, step, xs[0], out, shapes[0])
         if isinstance(step, MoveStep):
