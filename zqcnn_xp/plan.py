@@ -77,6 +77,16 @@ class Plan:
                 self._executables.move_to_end(key)
             return found
 
+    def direct(self, shape: Shape) -> Executable | None:
+        """Return what alone computes the outputs at this shape of the one input.
+
+        None where more is to do: several inputs, host ops behind, or a batch to round up.
+        """
+        if len(self.graph.inputs) != 1 or self.host_nodes or not self.device_graph.nodes:
+            return None
+        shapes = {self.graph.inputs[0].name: shape}
+        return None if self._admit(shapes) is not None else self.executable(shapes)
+
     def __call__(
         self, inputs: Mapping[str, Array], shapes: Mapping[str, Shape]
     ) -> dict[str, Array]:

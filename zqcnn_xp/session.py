@@ -12,6 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from zqcnn_xp.backend import Backend, host_array
+from zqcnn_xp.calls import Calls
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.layout import to_logical, to_storage
@@ -145,6 +146,7 @@ class Session:
         self.precision = check_precision(precision)
         self._plans: OrderedDict[tuple[str, ...], Plan] = OrderedDict()
         self._prepared: dict[str, dict[str, Array]] = {}
+        self._calls = Calls()
         self._own_nodes = {node.name: node for node in graph.nodes}
         self._lock = threading.RLock()
         if self.precision != self.backend.dtype:
@@ -194,12 +196,16 @@ class Session:
         GraphError
             If there is no such blob.
         """
+        again = self._calls.find(x, outputs)
+        if again is not None:
+            return again(x)
         values = self._values(outputs)
         plan = self.plan(tuple(values.values()))
         given = self.given(x, plan.graph)
         shapes = {name: tuple(int(size) for size in array.shape) for name, array in given.items()}
         stored = {name: self._stored(array) for name, array in given.items()}
         results = plan(stored, shapes)
+        self._calls.keep(x, outputs, plan, values)
         sample = next(iter(given.values()), None)
         return {name: self._out(results[value], sample) for name, value in values.items()}
 

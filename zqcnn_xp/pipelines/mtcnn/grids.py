@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,7 @@ def pyramid_for(width: int, height: int, options: Options, *, transposed: bool) 
     sides = np.array([(g.y.share.size, g.x.share.size) for g in grids], np.intp).reshape(-1, 2)
     heights, widths = sides.T[::-1] if transposed else sides.T
     kind = np.float64 if options.exact else np.float32
-    ratios: NDArray[np.floating] = np.array([g.ratio for g in grids], kind).reshape(-1, 4)
+    ratios: NDArray[Any] = np.array([g.ratio for g in grids], kind).reshape(-1, 4)
     size = (width, height) if transposed else (height, width)
     return Pyramid(grids, _together(grids, size), heights, widths, ratios)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
@@ -63,8 +64,12 @@ class Network:
 
     def __call__(self, x: Float32) -> Answer:
         """Run on images (N, H, W, 3), normalised, in the network's channel order."""
-        found = self.session(x.transpose(0, 3, 1, 2), outputs=tuple(self.names.values()))
+        found = self.session(x.transpose(0, 3, 1, 2), outputs=self._outputs)
         return Answer(*(self._cells(found, kind) for kind in Answer._fields))
+
+    @cached_property
+    def _outputs(self) -> tuple[str, ...]:
+        return tuple(self.names.values())
 
     def _cells(self, found: dict[str, Any], kind: str) -> Float32 | None:
         """Return (N, H, W, values), or (N, values) for a network that has one cell."""
