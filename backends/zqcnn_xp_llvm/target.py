@@ -63,6 +63,11 @@ class Target:
         """Whether a multiply-add is one instruction, which needs no register in between."""
         return self.by_lane or "+fma" in self.features.split(",")
 
+    @property
+    def rounds(self) -> bool:
+        """Whether there is an instruction that rounds to whole numbers."""
+        return self.name != "SSE" or "+sse4.1" in self.features.split(",")
+
 
 NEON = Target("aarch64-unknown-linux-gnu", "generic", "+neon", 4, 32, "NEON", l2=512 << 10)
 """Any 64-bit Arm processor; also what cross-compiled code is made for."""

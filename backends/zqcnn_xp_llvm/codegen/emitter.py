@@ -316,6 +316,14 @@ class Emitter:
         """Return ``a * b + c``, rounded once where the processor can."""
         return self.call("fmuladd", a, b, c)
 
+    def nearest(self, x: Value) -> Value:
+        """Return the nearest whole numbers, even ones where two are as near; below 2 ** 22."""
+        if self.target.rounds:
+            return self.call("rint", x)
+        # The sum has no room for digits behind the point.
+        large = self.constant(1.5 * 2.0**23)
+        return self.b.fsub(self.b.fadd(x, large), large)
+
     def call(self, name: str, *values: Value) -> Value:
         """Call one of LLVM's functions of vectors."""
         full = f"llvm.{name}.v{self.lanes}f32"

@@ -34,7 +34,7 @@ def exp(e: Emitter, x: Value) -> Value:
     # The order of the operands lets a NaN through.
     low, high = e.constant(_SMALLEST), e.constant(_LARGEST)
     clipped = e.where("<", x, low, low, e.where(">", x, high, high, x))
-    n = e.call("rint", e.b.fmul(clipped, e.constant(_LOG2E)))
+    n = e.nearest(e.b.fmul(clipped, e.constant(_LOG2E)))
     rest = e.fma(n, e.constant(-_LN2_HIGH), clipped)
     rest = e.fma(n, e.constant(-_LN2_LOW), rest)
     y = e.constant(_EXP[0])

@@ -235,7 +235,7 @@ class WindowRows(Kernel):
             params = {j: e.broadcast(e.at(p_c, 4 * k)) for k, j in enumerate(order)}
             weights = None
             if product:
-                weights = [e.broadcast(e.at(w_c, 4 * k)) for k in range(kh * kw)]
+                weights = e.broadcasts(w_c, kh * kw)
             x_c = e.at(x, e.mul(channel.index, self.integer(e, "x_channel")))
             out_c = e.at(out, e.mul(channel.index, self.integer(e, "out_channel")))
             res_c = e.at(res, e.mul(channel.index, self.integer(e, "res_channel")))
