@@ -6,13 +6,14 @@ from importlib.util import find_spec
 
 import pytest
 
-from zqcnn_xp.bench.peers import PEERS, Peer, find_peers
+from zqcnn_xp.bench.peers import GPU_PEERS, PEERS, Peer, find_peers
 from zqcnn_xp.errors import InputError
 
 
 def test_each_has_a_module_of_its_own():
     assert list(PEERS) == ["openvino", "ncnn", "onnxruntime", "opencv", "mnn"]
-    for name, peer in PEERS.items():
+    assert not set(PEERS) & set(GPU_PEERS)
+    for name, peer in {**PEERS, **GPU_PEERS}.items():
         assert peer.name == name
         assert find_spec(f"zqcnn_xp.bench.peer_{name}") is not None
         assert peer.pip == f"pip install {peer.package}"

@@ -87,3 +87,19 @@ def test_a_backend_that_cannot_run_is_missing(ask, make, tmp_path, monkeypatch):
     (reply,) = ask({"do": "load", "folder": str(tmp_path)})
     assert reply["state"] == "missing"
     assert "pip install it" in reply["error"]
+
+
+def test_arrays_may_stay_on_the_device(ask, make, tmp_path):
+    pytest.importorskip("jax")
+    network = make(2)
+    network.save(tmp_path)
+    loaded, block = ask(
+        {"do": "load", "folder": str(tmp_path)},
+        {"do": "block", "lead": 0, "count": 2, "clock": "wall"},
+        side=("resident", "jax", "1", ""),
+    )
+    assert loaded["seconds"] > 0
+    assert len(block["ms"]) == 2
+    wanted = Session(network.graph, "numpy")(network.inputs)
+    found = load_arrays(tmp_path / "jax-outputs.npz", list(wanted))
+    assert largest_difference(found, wanted) < 1e-5

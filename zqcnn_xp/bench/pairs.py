@@ -98,6 +98,9 @@ class Arena:
         sides with it.
     device
         Of our backends; None is their own choice.
+    resident
+        Leave inputs and outputs of our backends on the device. Without, NumPy arrays go in and
+        come out.
 
     Examples
     --------
@@ -117,6 +120,7 @@ class Arena:
         *,
         threads: int,
         device: str | None = None,
+        resident: bool = False,
     ) -> None:
         self._kept = ExitStack()
         self._ours = [Side(name, ours=True) for name in dict.fromkeys(backends)]
@@ -124,7 +128,7 @@ class Arena:
         self._workers = {
             name: self._kept.enter_context(Worker(kind, name, threads, device=device))
             for kind, names in (
-                ("ours", [side.name for side in self._ours]),
+                ("resident" if resident else "ours", [side.name for side in self._ours]),
                 ("peer", [peer.name for peer in peers if peer.installed]),
             )
             for name in names

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from zqcnn_xp.bench.network import Network, Runner
 from zqcnn_xp.errors import InputError
 
-__all__ = ["PEERS", "Peer", "find_peers"]
+__all__ = ["GPU_PEERS", "PEERS", "Peer", "find_peers"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,16 @@ PEERS: Mapping[str, Peer] = {
         Peer("mnn", "MNN", "MNN"),
     )
 }
-"""All of them, by name."""
+"""Those on a CPU, by name."""
+
+GPU_PEERS: Mapping[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        Peer("torch", "onnx2torch", "onnx2torch"),
+        Peer("onnxruntime_cuda", "onnxruntime", "onnxruntime-gpu"),
+    )
+}
+"""Those on a CUDA device, on arrays that stay there."""
 
 
 def find_peers(names: Sequence[str]) -> tuple[Peer, ...]:

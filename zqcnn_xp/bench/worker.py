@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from zqcnn_xp.bench.network import Network, Runner, save_arrays
+from zqcnn_xp.bench.network import Arrays, Network, Runner, save_arrays
 from zqcnn_xp.bench.timing import timed_block
 
 __all__ = ["OUTPUTS", "serve"]
@@ -33,6 +33,23 @@ def ours(network: Network, backend: str, threads: int, device: str | None = None
     return lambda: session(given)
 
 
+def resident(network: Network, backend: str, threads: int, device: str | None = None) -> Runner:
+    """Make it run on arrays that stay on the device; a call ends when they are computed."""
+    from zqcnn_xp.registry import get_backend
+    from zqcnn_xp.session import Session
+
+    made = get_backend(backend, device=device, threads=threads)
+    session = Session(network.graph, made)
+    given = {name: made.from_numpy(array) for name, array in network.inputs.items()}
+
+    def run() -> Arrays:
+        found = session(given)
+        made.synchronize(*found.values())
+        return found
+
+    return run
+
+
 class _Side:
     """Answers requests about one runtime."""
 
@@ -42,18 +59,20 @@ class _Side:
 
     def load(self, folder: str) -> dict[str, Any]:
         """Make ready the network in a folder, run it once, and write the outputs beside it."""
-        from zqcnn_xp.bench.peers import PEERS
+        from zqcnn_xp.backend import host_array
+        from zqcnn_xp.bench.peers import GPU_PEERS, PEERS
 
         self.run = None  # frees the network before
         network = Network.load(Path(folder))
         start = time.perf_counter()
-        if self.kind == "ours":
-            self.run = ours(network, self.name, self.threads, self.device)
+        if self.kind == "peer":
+            self.run = {**PEERS, **GPU_PEERS}[self.name].prepare(network, self.threads)
         else:
-            self.run = PEERS[self.name].prepare(network, self.threads)
+            make = ours if self.kind == "ours" else resident
+            self.run = make(network, self.name, self.threads, self.device)
         found = self.run()
         seconds = time.perf_counter() - start
-        outputs = {name: found[name] for name in network.graph.outputs}
+        outputs = {name: host_array(found[name]) for name in network.graph.outputs}
         save_arrays(Path(folder, f"{self.name}-{OUTPUTS}"), outputs)
         return {"seconds": seconds}
 
@@ -71,7 +90,8 @@ def serve(arguments: Sequence[str], requests: TextIO, replies: TextIO) -> None:
     Parameters
     ----------
     arguments
-        ``"ours"`` or ``"peer"``, its name, its number of threads, its device or "".
+        ``"ours"``, ``"resident"`` (ours, on arrays of the device) or ``"peer"``; its name, its
+        number of threads, its device or "".
     requests, replies
         Lines of JSON.
     """

@@ -44,7 +44,7 @@ class Worker:
     Parameters
     ----------
     kind
-        ``"ours"`` or ``"peer"``.
+        ``"ours"``, ``"resident"`` (ours, on arrays that stay on the device) or ``"peer"``.
     name
         Of the backend or the peer.
     threads
