@@ -168,8 +168,10 @@ def test_each_layer_is_warmed_up_and_given_its_real_input():
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "jax"])
 def test_a_trace_takes_several_inputs_of_any_library(backend, library):
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
     make = pytest.importorskip("jax.numpy" if library == "jax" else library).asarray
     graph = Graph(
         (GraphInput("a", (None, 2, None, None)), GraphInput("b", (None, 2, None, None))),

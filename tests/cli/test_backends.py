@@ -8,7 +8,7 @@ import numpy as np
 def test_json(cli):
     document = cli("backends", "--json").document
     found = {item["name"]: item for item in document["backends"]}
-    assert {"numpy", "jax", "cupy"} <= set(found)
+    assert {"numpy", "llvm", "jax", "cupy"} <= set(found)
     assert found["numpy"]["ready"]
     assert found["numpy"]["version"] == np.__version__
     for item in found.values():

@@ -15,10 +15,10 @@ def x(cli):
     return x
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "jax"])
 def test_outputs_are_the_sessions(cli, net, x, backend):
     if backend != "numpy":
-        pytest.importorskip(backend)
+        pytest.importorskip({"llvm": "llvmlite"}.get(backend, backend))
     result = cli(
         "run", "net.zqparams", "net.nchwbin", "--input", "x.npy", "--out", "y.npz",
         "--backend", backend, "--json",

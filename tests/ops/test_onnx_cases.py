@@ -123,10 +123,12 @@ def as_a_file(case: Any) -> tuple[bytes, dict[str, np.ndarray]]:
     return model.SerializeToString(), values
 
 
-@pytest.mark.parametrize("reference", [False, True], ids=["numpy", "reference"])
+@pytest.mark.parametrize("where", ["numpy", "llvm", "reference"])
 @pytest.mark.parametrize("kind", TYPES)
-def test_cases_give_the_results_of_onnx(cases, kind: str, reference: bool) -> None:
-    backend = Backend(array_api_compat.numpy) if reference else "numpy"
+def test_cases_give_the_results_of_onnx(cases, kind: str, where: str) -> None:
+    if where == "llvm":
+        pytest.importorskip("llvmlite")
+    backend = Backend(array_api_compat.numpy) if where == "reference" else where
     chosen = [case for case in cases[kind] if not outside(case)]
     assert chosen or all(map(outside, cases[kind]))
     for case in chosen:

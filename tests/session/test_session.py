@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 
 import array_api_strict
 import numpy as np
@@ -69,6 +70,7 @@ def reference(graph, x):
 BACKENDS = {
     "numpy": "numpy",
     "jax": "jax",
+    **({"llvm": "llvm"} if find_spec("llvmlite") else {}),
     "Backend(numpy)": Backend(np),
     "Backend(torch)": Backend(torch),
     "Backend(strict)": Backend(array_api_strict),
@@ -117,15 +119,19 @@ def test_numpy_goes_to_torch_and_back_without_a_copy():
     assert np.shares_memory(Session(graph, Backend(torch))(given_array)["y"], given_array)
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax"])
+OURS = ["numpy", *(["llvm"] if find_spec("llvmlite") else []), "jax"]
+
+
+@pytest.mark.parametrize("backend", OURS)
 def test_results_may_be_written_to(net, x, backend):
     found = Session(net, backend)(x)
     found["side"][...] = 0
     assert not found["side"].any()
 
 
-def test_a_view_is_as_good_as_a_copy(net, x):
-    session = Session(net, "numpy")
+@pytest.mark.parametrize("backend", OURS)
+def test_a_view_is_as_good_as_a_copy(net, x, backend):
+    session = Session(net, backend)
     odd = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)[:, ::-1]
     odd.flags.writeable = False
     np.testing.assert_allclose(
@@ -194,7 +200,7 @@ def test_an_array_of_an_unknown_library_is_refused(net):
         Session(net, "numpy")(Foreign())
 
 
-@pytest.mark.parametrize("backend", ["numpy", "jax", Backend(np)], ids=["numpy", "jax", "plain"])
+@pytest.mark.parametrize("backend", [*OURS, Backend(np)], ids=[*OURS, "plain"])
 def test_a_size_that_the_weights_do_not_fit_is_a_shape_error(net, backend):
     free = Graph((GraphInput("data", (None, 3, None, None)),), net.nodes, net.outputs)
     session = Session(free, backend)
@@ -236,7 +242,7 @@ def test_outputs_as_a_string_a_list_or_a_generator(net, x):
 
 
 def test_the_graph_s_input_can_be_asked_for(net, x):
-    for backend in ("numpy", "jax", Backend(torch)):
+    for backend in (*OURS, Backend(torch)):
         found = Session(net, backend)(x, ["data", "side"])
         np.testing.assert_array_equal(found["data"], x)
         np.testing.assert_array_equal(Session(net, backend)(x, "data")["data"], x)

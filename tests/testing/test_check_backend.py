@@ -33,6 +33,13 @@ def test_the_numpy_plugin_conforms():
     assert report.skipped == ()
 
 
+def test_the_llvm_plugin_conforms():
+    pytest.importorskip("llvmlite")
+    report = check_backend(get_backend("llvm"))
+    assert report.counts["compiled op"] > 1000
+    assert report.skipped == ()
+
+
 class Good(Backend):
     """Conforms; each wrong backend below breaks one thing of it."""
 

@@ -70,9 +70,12 @@ def test_golden_crowd(shared_data: Path, build: Any, variant: str) -> None:
         ("author5big", "face"),
     ],
 )
-def test_golden_on_jax(shared_data: Path, build: Any, variant: str, image: str) -> None:
-    pytest.importorskip("jax")
-    faces = build(variant, "jax").detect(shared_data / "images" / f"{image}.jpg")
+@pytest.mark.parametrize("backend", ["jax", "llvm"])
+def test_golden_on_other_backends(
+    shared_data: Path, build: Any, variant: str, image: str, backend: str
+) -> None:
+    pytest.importorskip({"llvm": "llvmlite"}.get(backend, backend))
+    faces = build(variant, backend).detect(shared_data / "images" / f"{image}.jpg")
     _check(faces, *_golden(shared_data, variant, image))
 
 
