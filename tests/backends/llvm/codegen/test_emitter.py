@@ -1,0 +1,180 @@
+"""The assembler: loops that carry values, memory, lanes, integers known or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from llvmlite import ir
+
+from zqcnn_xp_llvm.codegen.emitter import (
+    CHECKED_WORDS,
+    INTEGERS,
+    LIMITS,
+    POINTERS,
+    REPORT,
+    SPARE,
+    Access,
+    Emitter,
+)
+from zqcnn_xp_llvm.kernels.base import Kernel
+from zqcnn_xp_llvm.target import NEON
+
+
+@dataclass(frozen=True)
+class Body(Kernel):
+    """A kernel made of a function of this file, by name."""
+
+    pointers: ClassVar[tuple[str, ...]] = ("x", "out")
+    integers: ClassVar[tuple[str, ...]] = ("n", "m")
+
+    name: str
+
+    def emit(self, e):
+        BODIES[self.name](e, e.pointer(0), e.pointer(1), e.integer(0), e.integer(1))
+        e.finish()
+
+
+BODIES: dict[str, Callable] = {}
+
+
+def body(function):
+    BODIES[function.__name__] = function
+    return function
+
+
+@body
+def sum_of_products(e, x, out, n, m):
+    """Nested loops that carry a value from turn to turn."""
+    with e.loop(n, [e.constant(0.0)]) as outer:
+        with e.loop(m, outer.values) as inner:
+            at = e.mul(e.add(e.mul(outer.index, m), inner.index), 4)
+            inner.results = [e.b.fadd(inner.values[0], e.broadcast(e.at(x, at)))]
+        outer.results = inner.results
+    e.store(outer.results[0], out)
+
+
+@body
+def once(e, x, out, n, m):
+    """A loop of one turn is no loop: its index is known."""
+    with e.loop(1, [e.constant(1.0)]) as turn:
+        assert turn.index == 0
+        turn.results = [e.b.fadd(turn.values[0], e.load(e.at(x, turn.index)))]
+    e.store(turn.results[0], out)
+
+
+@body
+def some_lanes(e, x, out, n, m):
+    value = e.load(x)
+    e.store_some(value, out, 3)
+    e.store_some(value, e.at(out, 4 * e.lanes), e.lanes)
+
+
+@body
+def parted(e, x, out, n, m):
+    a, b = e.load(x), e.load(e.at(x, e.target.vector_bytes))
+    e.store(e.evens(a, b), out)
+    e.store(e.odds(a, b), e.at(out, e.target.vector_bytes))
+
+
+@body
+def extremes(e, x, out, n, m):
+    a, b = e.load(x), e.load(e.at(x, e.target.vector_bytes))
+    e.store(e.largest(a, b), out)
+    e.store(e.smallest(a, b), e.at(out, e.target.vector_bytes))
+
+
+@body
+def least_of_integers(e, x, out, n, m):
+    at = e.mul(e.least(n, m), 4)
+    e.store_scalar(e.load_scalar(e.at(x, at)), e.at(out, at))
+
+
+def run(harness, name, x, size, width, checked=True, **integers):
+    held = {"x": np.asarray(x, np.float32), "out": np.zeros(size, np.float32)}
+    assert harness.call(Body(name), held, integers, width=width, checked=checked) is None
+    return held["out"]
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (4, 1), (3, 7)])
+def test_loops_carry_values(harness, width, checked, n, m):
+    x = np.arange(n * m) + 1
+    found = run(harness, "sum_of_products", x, width // 32, width, checked, n=n, m=m)
+    np.testing.assert_array_equal(found, x.sum())
+
+
+def test_a_loop_of_one_turn(harness, width, checked):
+    x = np.arange(width // 32)
+    np.testing.assert_array_equal(run(harness, "once", x, x.size, width, checked), x + 1)
+
+
+def test_some_lanes_are_stored(harness, width, checked):
+    lanes = width // 32
+    found = run(harness, "some_lanes", np.arange(lanes) + 1, 2 * lanes, width, checked)
+    np.testing.assert_array_equal(found[:lanes], [1, 2, 3] + [0] * (lanes - 3))
+    np.testing.assert_array_equal(found[lanes:], np.arange(lanes) + 1)
+
+
+def test_lanes_are_parted(harness, width):
+    lanes = width // 32
+    found = run(harness, "parted", np.arange(2 * lanes), 2 * lanes, width)
+    np.testing.assert_array_equal(found, [*range(0, 2 * lanes, 2), *range(1, 2 * lanes, 2)])
+
+
+def test_of_nan_and_another_the_second_is_taken(harness, width):
+    lanes = width // 32
+    a, b = np.arange(lanes, dtype=np.float32), np.full(lanes, 1.5, np.float32)
+    a[0], b[1] = np.nan, np.nan
+    found = run(harness, "extremes", [*a, *b], 2 * lanes, width)
+    want = np.maximum(a, b), np.minimum(a, b)
+    for half, full in zip(np.split(found, 2), want, strict=True):
+        np.testing.assert_array_equal(half[2:], full[2:])
+        assert half[0] == 1.5
+        assert np.isnan(half[1])
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 5), (5, 2), (-1, 3)])
+def test_the_smaller_integer(harness, n, m):
+    if min(n, m) < 0:
+        held = {"x": np.zeros(8, np.float32), "out": np.zeros(8, np.float32)}
+        access, at = harness.call(Body("least_of_integers"), held, {"n": n, "m": m})
+        assert (access, at) == (Access(0, 4, store=False), -4)
+        return
+    found = run(harness, "least_of_integers", np.arange(8) + 1, 8, None, n=n, m=m)
+    assert list(np.flatnonzero(found)) == [2]
+
+
+def test_integers_that_are_known_are_computed_at_once():
+    e = Emitter(ir.Module(), "f", NEON)
+    assert (e.add(2, 3), e.mul(2, 3), e.mul(0, e.integer(0)), e.mul(e.integer(0), 0)) == (
+        5,
+        6,
+        0,
+        0,
+    )
+    given = e.integer(0)
+    assert e.add(given, 0) is given
+    assert e.add(0, given) is given
+    moved = e.at(e.pointer(1), 8, 4)
+    assert (moved.pointer, moved.offset) == (1, 12)
+    assert e.at(moved, given).value is not moved.value
+
+
+def test_the_table_of_arguments():
+    assert LIMITS == POINTERS + INTEGERS
+    assert REPORT == LIMITS + 2 * POINTERS
+    assert CHECKED_WORDS * 8 >= SPARE * 8 + 64  # spare memory for the widest vector
+
+
+@pytest.mark.parametrize("pointer", range(POINTERS))
+@pytest.mark.parametrize("store", [False, True])
+def test_an_access_is_told_from_its_number(pointer, store):
+    access = Access(pointer, 64, store=store)
+    assert access.code
+    assert Access.decode(access.code) == access
