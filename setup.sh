@@ -27,10 +27,24 @@ missing=
 ldconfig -p 2>/dev/null | grep -q libGL.so.1 || missing="$missing libgl1"
 ldconfig -p 2>/dev/null | grep -q libgthread-2.0.so.0 || missing="$missing libglib2.0-0"
 [ "$task" = demo ] || command -v c++ >/dev/null || missing="$missing g++"
-if [ -n "$missing" ] && command -v apt-get >/dev/null; then
-  as_root apt-get update -q
-  # shellcheck disable=SC2086 # a list of names
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+
+# Code for 64-bit Arm is run by an emulator; its tests skip where that is not to be had.
+foreign=
+if [ "$task" = test ] && [ "$(uname -m)" = x86_64 ]; then
+  command -v qemu-aarch64 >/dev/null || foreign=qemu-user
+  command -v aarch64-linux-gnu-gcc >/dev/null \
+    || foreign="$foreign gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+fi
+[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || foreign=
+
+# shellcheck disable=SC2086 # lists of names
+install() {
+  as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends $*
+}
+if command -v apt-get >/dev/null; then
+  [ -z "$missing" ] || install "$missing"
+  [ -z "$foreign" ] || install "$foreign" || echo "tests of Arm code will skip" >&2
 fi
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv

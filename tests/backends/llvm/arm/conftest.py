@@ -38,6 +38,7 @@ def arm(tmp_path_factory, harness):
         pytest.skip(
             f"no {' and no '.join(missing)}; apt-get install qemu-user gcc-aarch64-linux-gnu"
         )
+    _load("image")
     return _load("machine").Arm(tmp_path_factory.mktemp("arm"), compiler, emulator)
 
 

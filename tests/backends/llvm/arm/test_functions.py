@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from zqcnn_xp.ops import Activation, BatchNorm, Pool2D, Scalar, Softmax, Unary
+from zqcnn_xp_llvm import LlvmBackend
 
 # Units in the last place of float32.
 ULP = 2.0**-23
@@ -22,15 +26,15 @@ def points():
     return np.resize(found, (1, 8, 60, 100))
 
 
-# Bound of the relative error in units; softplus and mish lose what 1 + exp(x) rounds away.
+# Bound of the relative error, in such units.
 KINDS = {
-    "sigmoid": 4,
-    "tanh": 6,
-    "elu": 8,
-    "softplus": 8,
-    "mish": 16,
-    "swish": 6,
-    "hard_swish": 4,
+    "sigmoid": 2,
+    "tanh": 2,
+    "elu": 3,
+    "softplus": 3,
+    "mish": 4,
+    "swish": 3,
+    "hard_swish": 2,
     "hard_sigmoid": 2,
     "relu": 0,
     "clip": 0,
@@ -47,8 +51,9 @@ def test_accuracy(arm, harness, kind):
         wanted = harness.expected(graph, {"x0": x})["y"]
     regular = np.isfinite(wanted)
     np.testing.assert_array_equal(found[~regular], wanted[~regular].astype(np.float32))
-    # Below the smallest normal number zero is as good.
-    scale = np.maximum(np.abs(wanted), np.finfo(np.float32).tiny / ULP)
+    # Below the smallest normal number zero is as good, times x where x is a factor.
+    tiny = np.finfo(np.float32).tiny * (100 if kind in ("mish", "swish") else 1)
+    scale = np.maximum(np.abs(wanted), tiny / ULP)
     if kind.startswith("hard"):
         scale = np.maximum(scale, np.abs(x) * 0.5)  # a sum of terms that cancel
     error = np.abs(found[regular] - wanted[regular]) / scale[regular]
@@ -73,7 +78,8 @@ def test_softmax(arm, harness, axis):
     graph = harness.single(Softmax(axis), x.shape)
     found = arm.run(graph, {"x0": x})["y"]
     wanted = harness.expected(graph, {"x0": x})["y"]
-    np.testing.assert_allclose(found, wanted, rtol=16 * ULP, atol=np.finfo(np.float32).tiny)
+    # The distance to the largest, up to 120, is rounded to half of its last place, 2 ** -18.
+    np.testing.assert_allclose(found, wanted, rtol=40 * ULP, atol=np.finfo(np.float32).tiny)
     np.testing.assert_allclose(found.sum(axis), 1.0, rtol=4 * ULP)
 
 
@@ -104,6 +110,20 @@ def test_borders_of_maximum_pooling(arm, harness, channels, value):
     found, wanted = arm.run(graph, {"x0": x})["y"], harness.expected(graph, {"x0": x})["y"]
     np.testing.assert_array_equal(found, wanted.astype(np.float32))
     assert np.isnan(found).any()
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="an x86-64 processor runs it")
+def test_functions_without_an_instruction_that_rounds(harness):
+    """The oldest x86-64 processors have none; theirs is the only other way."""
+    made = LlvmBackend(width=128)
+    made.target = replace(made.target, cpu="x86-64", features="+sse,+sse2")
+    x = points()
+    for kind in ("sigmoid", "tanh", "elu"):
+        graph = harness.single(Activation(kind, alpha=1.5), x.shape)
+        found = harness.run(made, graph, {"x0": x})["y"]
+        with np.errstate(all="ignore"):
+            wanted = harness.expected(graph, {"x0": x})["y"]
+        np.testing.assert_allclose(found, wanted, rtol=KINDS[kind] * ULP, atol=1e-37)
 
 
 def test_normalisation(arm, harness):
