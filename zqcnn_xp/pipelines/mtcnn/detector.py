@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,22 @@ from zqcnn_xp.pipelines.mtcnn.grids import Pyramids
 from zqcnn_xp.pipelines.mtcnn.networks import Networks
 from zqcnn_xp.pipelines.mtcnn.options import Blur, Options
 from zqcnn_xp.pipelines.mtcnn.source import Source
-from zqcnn_xp.pipelines.mtcnn.stages import landmark_stage, output_stage, propose, refine_stage
+from zqcnn_xp.pipelines.mtcnn.stages import (
+    Suppression,
+    landmark_stage,
+    output_stage,
+    propose,
+    refine_stage,
+)
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.vision.workspace import Workspace
 
+if TYPE_CHECKING:
+    from zqcnn_xp.pipelines.mtcnn.trace import DetectionTrace
+
 __all__ = ["MTCNN"]
+
+SourceT = TypeVar("SourceT", bound=Source)
 
 # Pixels of the images of a list that are held, packed, at the same time.
 _GROUP_PIXELS = 1 << 26
@@ -207,39 +218,81 @@ class MTCNN:
             An unknown colour order.
         """
         if not isinstance(images, list | tuple):
-            return self._detect([self._read(images, color)])[0]
+            return self._detect([self.read(images, color)])[0]
         out: list[Faces] = []
         group: list[NDArray[np.uint8]] = []
         for image in images:
-            group.append(self._read(image, color))
+            group.append(self.read(image, color))
             if sum(g.shape[0] * g.shape[1] for g in group) > _GROUP_PIXELS:
                 out += self._detect(group)
                 group = []
         return out + self._detect(group) if group else out
 
-    def _read(self, image: Any, color: str) -> NDArray[np.uint8]:
+    def trace(self, image: Any, color: str = "rgb", *, rounds: int = 5) -> DetectionTrace:
+        """Find the faces of an image and tell where the time went.
+
+        Parameters
+        ----------
+        image, color
+            As for `detect`; a single image.
+        rounds
+            Detections, after one that is not measured. That of median time is returned.
+
+        Returns
+        -------
+        DetectionTrace
+            Seconds of decoding, packing, pyramid, networks, crops, suppression and the rest;
+            ``print`` it. Levels are computed one after the other, whatever ``threads`` says.
+
+        Raises
+        ------
+        InputError
+            ``rounds`` below 1, or a list of images.
+
+        Examples
+        --------
+        >>> trace = MTCNN(backend="numpy").trace(np.zeros((60, 90, 3), np.uint8))
+        >>> [row.stage for row in trace.rows]
+        ['read', 'pack', 'pyramid', 'P', 'NMS', 'rest']
+        """
+        from zqcnn_xp.pipelines.mtcnn.trace import trace
+
+        if isinstance(image, list | tuple):
+            raise InputError(f"found a {type(image).__name__} of images, expected one image")
+        if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+            raise InputError(f"rounds={rounds!r}: expected an integer of at least 1")
+        return trace(self, image, color, rounds)
+
+    def read(self, image: Any, color: str) -> NDArray[np.uint8]:
+        """Return an image that `detect` takes as (H, W, 3) RGB."""
         from zqcnn_xp.vision.io import read_image
 
         if self.options.max_pixels is None:
             return read_image(image, color=color)
         return read_image(image, color=color, max_pixels=self.options.max_pixels)
 
+    def source(self, image: NDArray[np.uint8], kind: type[SourceT]) -> SourceT:
+        """Return an RGB image as the networks want it."""
+        return kind(
+            image,
+            self.options,
+            bgr=self.networks.bgr,
+            transposed=self.networks.transposed,
+            pyramids=self._pyramids,
+            work=self._work,
+        )
+
     def _detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Faces]:
-        nets, options = self.networks, self.options
-        sources = [
-            Source(
-                image,
-                options,
-                bgr=nets.bgr,
-                transposed=nets.transposed,
-                pyramids=self._pyramids,
-                work=self._work,
-            )
-            for image in images
-        ]
-        found = propose(nets.p, sources, options, alike=self._alike)
-        found = refine_stage(nets.r, sources, found, options)
-        found = output_stage(nets.o, sources, found, options)
+        sources = [self.source(image, Source) for image in images]
+        return self.run(self.networks, sources, self.options, Suppression())
+
+    def run(
+        self, nets: Networks, sources: Sequence[Source], options: Options, nms: Suppression
+    ) -> list[Faces]:
+        """Run the stages; networks and suppression may be stand-ins for the detector's own."""
+        found = propose(nets.p, sources, options, alike=self._alike, nms=nms)
+        found = refine_stage(nets.r, sources, found, options, nms)
+        found = output_stage(nets.o, sources, found, options, nms)
         if nets.l is None:
             return [self._faces(f, None) for f in found]
         pairs = landmark_stage(nets.l, sources, found, options)

@@ -144,7 +144,7 @@ def pyramid_for(width: int, height: int, options: Options, *, transposed: bool) 
     --------
     >>> found = pyramid_for(100, 60, Options(compat="zqcnn"), transposed=False)
     >>> found.widths.tolist(), [number for number, _ in found.together[0].levels]
-    ([60, 43, 31, 22, 20], [0, 1, 2, 3, 4])
+    ([61, 43, 31, 22, 20], [0, 1, 2, 3, 4])
     """
     grids = tuple(
         grid_for(width, height, scale, options, transposed=transposed)

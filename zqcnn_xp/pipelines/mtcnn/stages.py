@@ -6,10 +6,11 @@ returns one `Candidates` an image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +18,34 @@ from numpy.typing import NDArray
 from zqcnn_xp.pipelines.mtcnn.candidates import Candidates, moved, rounded, squared, suppressed
 from zqcnn_xp.pipelines.mtcnn.networks import Answer, Network
 from zqcnn_xp.pipelines.mtcnn.options import Options
-from zqcnn_xp.pipelines.mtcnn.proposals import Cells, boxes_of, find_cells, keep_cells
+from zqcnn_xp.pipelines.mtcnn.proposals import Cells, Sides, boxes_of, find_cells, keep_cells
 from zqcnn_xp.pipelines.mtcnn.source import Level, Source
 from zqcnn_xp.vision.boxes import round_half_away
 from zqcnn_xp.vision.workspace import Workspace
 
-__all__ = ["landmark_stage", "output_stage", "propose", "refine_stage"]
+__all__ = ["Suppression", "landmark_stage", "output_stage", "propose", "refine_stage"]
 
 # Pixels of crops that go through a network at once: activations stay below some 100 MB.
 _BATCH_PIXELS = 1 << 18
 
 
+class Suppression(NamedTuple):
+    """What suppresses cells of the P network, and boxes: to be replaced by what also times it."""
+
+    cells: Callable[[Cells, int | Sides, int | Sides, Options], NDArray[np.intp]] = keep_cells
+    boxes: Callable[[Candidates, int, Options], Candidates] = suppressed
+
+
+_NMS = Suppression()
+
+
 def propose(
-    network: Network, sources: Sequence[Source], options: Options, *, alike: bool
+    network: Network,
+    sources: Sequence[Source],
+    options: Options,
+    *,
+    alike: bool,
+    nms: Suppression = _NMS,
 ) -> list[Candidates]:
     """Run the P network over every level of every image, in threads if asked for."""
 
@@ -44,21 +60,21 @@ def propose(
             cells = pool.map(one, [level for some in levels for level in some])
             found = [list(islice(cells, len(some))) for some in levels]
     return [
-        _proposals(source, Cells.join(parts), options)
+        _proposals(source, Cells.join(parts), options, nms)
         for source, parts in zip(sources, found, strict=True)
     ]
 
 
-def _proposals(source: Source, cells: Cells, options: Options) -> Candidates:
+def _proposals(source: Source, cells: Cells, options: Options, nms: Suppression) -> Candidates:
     """Suppress the cells of an image within and across levels, and turn them into boxes."""
     if source.transposed:
         cells = cells.turned()
     pyramid = source.pyramid
-    cells = cells.pick(keep_cells(cells, pyramid.heights, pyramid.widths, options))
+    cells = cells.pick(nms.cells(cells, pyramid.heights, pyramid.widths, options))
     boxes: NDArray[np.floating] = boxes_of(cells, options) * pyramid.ratios[cells.level]
     if not options.exact:
         boxes = round_half_away(boxes)
-    found = suppressed(Candidates(boxes, cells.score, cells.offsets), 0, options)
+    found = nms.boxes(Candidates(boxes, cells.score, cells.offsets), 0, options)
     found = moved(found, options)
     return replace(found, boxes=squared(found.boxes, options), offsets=None)
 
@@ -118,7 +134,11 @@ def _judged(
 
 
 def refine_stage(
-    network: Network, sources: Sequence[Source], before: Sequence[Candidates], options: Options
+    network: Network,
+    sources: Sequence[Source],
+    before: Sequence[Candidates],
+    options: Options,
+    nms: Suppression = _NMS,
 ) -> list[Candidates]:
     """Judge by the R network, suppress, move and square."""
     before = [_large_enough(f, options).best(options.limits[0], options) for f in before]
@@ -126,13 +146,17 @@ def refine_stage(
     answers = _answers(network, sources, [f.boxes for f in before])
     for found, answer in zip(before, answers, strict=True):
         kept, _ = _judged(found, answer, 1, options)
-        kept = moved(suppressed(kept, 1, options), options)
+        kept = moved(nms.boxes(kept, 1, options), options)
         out.append(replace(kept, boxes=squared(kept.boxes, options)))
     return out
 
 
 def output_stage(
-    network: Network, sources: Sequence[Source], before: Sequence[Candidates], options: Options
+    network: Network,
+    sources: Sequence[Source],
+    before: Sequence[Candidates],
+    options: Options,
+    nms: Suppression = _NMS,
 ) -> list[Candidates]:
     """Judge by the O network, place its points, move and suppress."""
     before = [_large_enough(f, options).best(options.limits[1], options) for f in before]
@@ -147,7 +171,7 @@ def output_stage(
         kept = rounded(moved(kept, options), options)
         if early.any():
             kept = Candidates.join([kept, found.pick(early)], options)
-        out.append(suppressed(kept, 2, options))
+        out.append(nms.boxes(kept, 2, options))
     return out
 
 
