@@ -15,7 +15,11 @@ from zqcnn_xp.vision.io import read_image
 
 __all__ = ["mtcnn"]
 
+Detectors = dict[str, MTCNN]
+Rows = list[list[str]]
+
 IMAGES = ("4", "11", "1")
+STAGES = ("read", "pack", "pyramid", "P", "crops", "R", "O", "L", "NMS", "rest")
 AUTHOR, FAST = "author5", "fast106dw112"
 ORIGINAL_MS = {
     (AUTHOR, "4"): 36.0,
@@ -47,7 +51,7 @@ def mtcnn(options: Options) -> str:
     columns += ["ms, median (p10-p90)", "original's ms, elsewhere", "goal ms", ""]
     columns += [text for name in others for text in (f"{name} ms (faces)", f"/ {name}")]
     rows = []
-    stages: list[list[str]] = []
+    stages: Rows = []
     for variant, title in TITLES.items():
         if options.quick and not variant:
             continue
@@ -56,11 +60,8 @@ def mtcnn(options: Options) -> str:
             progress(f"MTCNN: {title}, image {name}")
             rows += _rows(options, variant, name, image, made, others)
             stages += _stages(options, title, name, image, made)
-    text = markdown(columns, rows)
-    if stages:
-        head = ["image", "detector", "backend", *_stage_names(stages), "sum ms"]
-        text += "\n\nWhere the time goes, ms:\n\n" + markdown(head, [row[1:] for row in stages])
-    return text
+    parts = markdown(["image", "detector", "backend", *STAGES, "sum"], stages)
+    return f"{markdown(columns, rows)}\n\nWhere the time goes, ms:\n\n{parts}"
 
 
 def _detector(options: Options, variant: str, backend: str) -> MTCNN:
@@ -74,9 +75,9 @@ def _rows(
     variant: str,
     name: str,
     image: np.ndarray,
-    made: dict[str, MTCNN],
+    made: Detectors,
     others: dict[str, Any],
-) -> list[list[str]]:
+) -> Rows:
     # Another package's detector has its own nets and rules, and no fast ones.
     against = others if variant != FAST else {}
     sides = {
@@ -118,11 +119,12 @@ def _rows(
     return found
 
 
-def _stages(
-    options: Options, title: str, name: str, image: np.ndarray, made: dict[str, MTCNN]
-) -> list[list[str]]:
-    return []
-
-
-def _stage_names(stages: list[list[str]]) -> list[str]:
-    return []
+def _stages(options: Options, title: str, name: str, image: np.ndarray, made: Detectors) -> Rows:
+    """Return the milliseconds of the kinds of work, one row a backend."""
+    rows = []
+    for backend, one in made.items():
+        trace = one.trace(image, rounds=options.rounds)
+        spent = {row.stage: row.seconds * 1e3 for row in trace.rows}
+        cells = [f"{spent[stage]:.2f}" if stage in spent else "-" for stage in STAGES]
+        rows.append([name, title, backend, *cells, f"{trace.seconds * 1e3:.2f}"])
+    return rows
