@@ -8,7 +8,8 @@ not been written is NaN, and the borders of maps are compared after every step t
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 from zlib import crc32
@@ -19,112 +20,36 @@ from zqcnn_xp.errors import KernelError
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
 from zqcnn_xp_llvm.code import Code
-from zqcnn_xp_llvm.codegen.emitter import CHECKED_WORDS, LIMITS, POINTERS, REPORT, Access
+from zqcnn_xp_llvm.guarded import UNWRITTEN, Bounds, Guarded, call_checked
+from zqcnn_xp_llvm.planner.bands import Group, wave
 from zqcnn_xp_llvm.planner.layout import Layout
 from zqcnn_xp_llvm.planner.memory import SLACK, Slot
 from zqcnn_xp_llvm.planner.split import parts_of
-from zqcnn_xp_llvm.planner.steps import HostStep, Step
-from zqcnn_xp_llvm.planner.storage import (
-    ALIGNMENT,
-    WEIGHT_SLACK,
-    Buffer,
-    Instruction,
-    Place,
-)
+from zqcnn_xp_llvm.planner.steps import Step
+from zqcnn_xp_llvm.planner.storage import WEIGHT_SLACK, Buffer, Instruction, Place
 from zqcnn_xp_llvm.planner.template import ARENA, Action, Held, Template
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
-__all__ = ["CheckedExecutable", "Guarded", "call_checked"]
+__all__ = ["CheckedExecutable", "Work"]
 
 Host = np.ndarray[Any, Any]
-Bounds = tuple[int, int]
 _KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
-# Guard words are NaN, so that a result that depends on one is seen to.
-_GUARD = 0x7FC0DEAD
-_GUARD_BYTES = 4096
-_UNWRITTEN = np.uint32(_GUARD).view(np.float32)
 
-
-class Guarded:
-    """Memory between guard words, filled with them as well.
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Steps whose instructions run in turn.
 
     Parameters
     ----------
-    name
-        Whose memory it is, for messages.
-    size
-        Bytes, a multiple of 4.
-
-    Examples
-    --------
-    >>> memory = Guarded("x", 64)
-    >>> memory.floats[:] = 1.0
-    >>> memory.touched() is None
-    True
+    actions
+        The steps and copies.
+    parts
+        Instructions; parts may run at the same time.
     """
 
-    def __init__(self, name: str, size: int) -> None:
-        self.name = name
-        self._whole = np.full((size + 2 * _GUARD_BYTES + ALIGNMENT) // 4, _GUARD, np.uint32)
-        start = _GUARD_BYTES + -self._whole.ctypes.data % ALIGNMENT
-        self._start, self._stop = start // 4, (start + size) // 4
-
-    @property
-    def floats(self) -> Host:
-        """The memory itself, float32."""
-        return self._whole[self._start : self._stop].view(np.float32)
-
-    @property
-    def address(self) -> int:
-        """Where it starts."""
-        return int(self._whole.ctypes.data) + 4 * self._start
-
-    def poison(self) -> None:
-        """Forget what was written."""
-        self.floats[:] = _UNWRITTEN
-
-    def touched(self) -> str | None:
-        """Say where a guard word has been overwritten, or None where all are as they were."""
-        for what, part, first in (
-            ("in front", self._whole[: self._start], -self._start),
-            ("behind", self._whole[self._stop :], self._stop - self._start),
-        ):
-            changed = np.flatnonzero(part != _GUARD)
-            if changed.size:
-                return f"a write {what}, at byte {4 * (first + int(changed[0]))}"
-        return None
-
-
-def call_checked(
-    function: Callable[[int], Any],
-    addresses: list[int],
-    integers: list[int],
-    bounds: list[Bounds],
-) -> tuple[Access, int] | None:
-    """Call a checked kernel.
-
-    Parameters
-    ----------
-    function
-        The kernel's code.
-    addresses, integers
-        Its arguments.
-    bounds
-        First address of each pointer's buffer, and the one behind its last.
-
-    Returns
-    -------
-    tuple or None
-        The first access that lies outside, and its address.
-    """
-    args = np.zeros(CHECKED_WORDS, np.int64)
-    args[: len(addresses)] = addresses
-    args[POINTERS : POINTERS + len(integers)] = integers
-    args[LIMITS : LIMITS + 2 * len(bounds)] = np.array(bounds, np.int64).reshape(-1)
-    function(args.ctypes.data)
-    code = int(args[REPORT])
-    return (Access.decode(code), int(args[REPORT + 1])) if code else None
+    actions: tuple[Action, ...]
+    parts: list[list[Instruction]]
 
 
 class CheckedExecutable:
@@ -153,22 +78,25 @@ class CheckedExecutable:
         self.template = template
         self.count = count
         self.shapes = shapes
-        self.steps: list[list[tuple[Action, list[list[Instruction]]]]] = []
-        for phase, actions in zip(template.phases, template.actions, strict=True):
-            kept = [a for a in actions if not isinstance(a.step, HostStep)]
-            if phase.kind == "samples" and (count > 1 or threads == 1):
-                self.steps.append([(a, [template.lower(a)]) for a in kept])
-            else:
-                cut = [(a, parts_of(template, a, count, threads)) for a in kept]
-                self.steps.append(cut)
+        self.work = [self._work(k, threads) for k in range(len(template.phases))]
         found = code.addresses(
-            i.kernel
-            for actions in self.steps
-            for _, parts in actions
-            for part in parts
-            for i in part
+            i.kernel for works in self.work for work in works for part in work.parts for i in part
         )
         self.functions = {kernel: _KERNEL(address) for kernel, address in found.items()}
+
+    def _work(self, number: int, threads: int) -> list[Work]:
+        """Return what a phase does, for one sample or for all: in the driver's order."""
+        template, kind = self.template, self.template.phases[number].kind
+        if kind == "host":
+            return []
+        found = []
+        for group in template.groups[number]:
+            if kind == "samples" and (self.count > 1 or threads == 1):
+                parts = [_in_turn(template, group)]
+            else:
+                parts = parts_of(template, group, self.count, threads)
+            found.append(Work(group.actions, parts))
+        return found
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run once on stored arrays.
@@ -181,13 +109,13 @@ class CheckedExecutable:
         run = _Run(self)
         for name in self.template.inputs:
             run.put(name, np.asarray(to_logical(np, inputs[name]), np.float32))
-        for phase, actions in zip(self.template.phases, self.steps, strict=True):
+        for phase, works in zip(self.template.phases, self.work, strict=True):
             if phase.kind == "host":
                 run.host(phase.steps)
             for sample in range(self.count if phase.kind == "samples" else 1):
                 run.begin()
-                for action, parts in actions:
-                    run.act(action, parts, sample if phase.kind == "samples" else None)
+                for work in works:
+                    run.act(work, sample if phase.kind == "samples" else None)
         run.finish()
         return {v: to_storage(np, run.value(v).copy()) for v in self.template.outputs}
 
@@ -207,7 +135,7 @@ class _Run:
         self.others: dict[str, Host] = {}
         self.sums: dict[Buffer, int] = {}
         self.started: set[Slot] = set()
-        acted = (a for phase in made.steps for a, _ in phase)
+        acted = (a for works in made.work for work in works for a in work.actions)
         for slot in {h.slot for a in acted for h in (*a.reads, a.writes) if h.slot}:
             if not slot.layout.border.empty:
                 self._memory(slot)[:] = slot.layout.border.value
@@ -241,30 +169,35 @@ class _Run:
         """Forget what the arena holds: another sample begins."""
         self.started.clear()
 
-    def act(self, action: Action, parts: list[list[Instruction]], sample: int | None) -> None:
-        """Run the parts of one action for a sample, or for the whole batch."""
-        slot = action.writes.slot
-        if slot is not None and slot not in self.started:
-            # What an earlier value of this place left must not pass for this one's.
-            self.started.add(slot)
-            _cells(slot.layout, self._memory(slot))[...] = _UNWRITTEN
-        for part in parts:
+    def act(self, work: Work, sample: int | None) -> None:
+        """Run some steps for a sample, or for the whole batch."""
+        slots = {a.writes.slot: a for a in work.actions if a.writes.slot is not None}
+        for slot in slots:
+            if slot not in self.started:
+                # What an earlier value of this place left must not pass for this one's.
+                self.started.add(slot)
+                _cells(slot.layout, self._memory(slot))[...] = UNWRITTEN
+        for part in work.parts:
             self.scratch.poison()  # each thread has its own
             for instruction in part:
-                self._call(action, instruction, sample)
-        if slot is not None and not slot.layout.border.empty:
+                self._call(work, instruction, sample)
+        for slot, action in slots.items():
+            if slot.layout.border.empty:
+                continue
             whole, edge = self._memory(slot).copy(), slot.layout.border.value
             _cells(slot.layout, whole)[:] = edge
             changed = np.flatnonzero(_bordered(slot.layout, whole).reshape(-1) != edge)
             if changed.size:
                 found = f"a border of {edge} overwritten in {changed.size} cells"
-                self._fail(action, parts[-1][-1], action.writes.value, found, "it untouched")
+                kernel = type(work.parts[-1][-1].kernel).__name__
+                value = f"value {action.writes.value!r}"
+                raise KernelError(kernel, _name(action), value, found, "it untouched")
 
-    def _call(self, action: Action, instruction: Instruction, sample: int | None) -> None:
+    def _call(self, work: Work, instruction: Instruction, sample: int | None) -> None:
         kernel = instruction.kernel
         names = kernel.pointers
         owners = [
-            self._owner(action, name, place, sample)
+            self._owner(work, name, place, sample)
             for name, place in zip(names, instruction.places, strict=True)
         ]
         addresses = [
@@ -283,16 +216,11 @@ class _Run:
         what = "write" if access.store else "read"
         text = f"a {what} of bytes {first} to {last} by {names[access.pointer]!r}, {beyond}"
         expected = f"bytes 0 to {high - low} of it" if high > low else "no access at all"
-        self._fail(action, instruction, value, text, expected)
-
-    def _fail(
-        self, action: Action, instruction: Instruction, value: str, found: str, expected: str
-    ) -> None:
-        name = f"the copy of {action.reads[0].value}" if action.step is None else action.step.name
-        raise KernelError(type(instruction.kernel).__name__, name, value, found, expected)
+        steps = ", ".join(map(_name, work.actions))
+        raise KernelError(type(kernel).__name__, steps, value, text, expected)
 
     def _owner(
-        self, action: Action, pointer: str, place: Place, sample: int | None
+        self, work: Work, pointer: str, place: Place, sample: int | None
     ) -> tuple[str, int, Bounds]:
         """Return whose memory a pointer leads into, the address of offset 0, and the bounds."""
         buffer, offset = place
@@ -305,14 +233,18 @@ class _Run:
         if buffer is SCRATCH:
             start = self.scratch.address
             return ("scratch memory", start, (start, start + 4 * self.scratch.floats.size))
-        written = pointer == "out"
         if buffer is ARENA:
-            held = _nearest((action.writes,) if written else action.reads, offset)
+            written = pointer == "out"
+            if written:
+                candidates = [a.writes for a in work.actions]
+            else:
+                candidates = [held for a in work.actions for held in a.reads]
+            held, slot = _nearest(candidates, offset)
             start = self.arena.address
-            low = start + held[1].start
+            low = start + slot.start
             # Vectors may be read behind the last element of a map, never written.
-            high = low + held[1].layout.bytes + (0 if written else SLACK)
-            return (f"value {held[0].value!r}", start, (low, high))
+            high = low + slot.layout.bytes + (0 if written else SLACK)
+            return (f"value {held.value!r}", start, (low, high))
         memory = self.arrays[buffer]
         start = memory.address
         if sample is None:
@@ -344,7 +276,18 @@ def _size(held: Held, made: CheckedExecutable) -> int:
     return held.layout.bytes * made.count
 
 
-def _nearest(candidates: tuple[Held, ...], offset: int) -> tuple[Held, Slot]:
+def _in_turn(template: Template, group: Group) -> list[Instruction]:
+    """Return a group's instructions for one sample, as `Template.instructions` orders them."""
+    if group.bands > 1:
+        return wave(template, group)
+    return [i for action in group.actions for i in template.lower(action)]
+
+
+def _name(action: Action) -> str:
+    return f"the copy of {action.reads[0].value}" if action.step is None else action.step.name
+
+
+def _nearest(candidates: list[Held], offset: int) -> tuple[Held, Slot]:
     """Return the value in the arena that an offset belongs to, of those that a step may touch."""
     placed = [(held, held.slot) for held in candidates if held.slot is not None]
 

@@ -11,8 +11,8 @@ from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.testing.check_op import random_weights
 from zqcnn_xp_llvm import LlvmBackend
-from zqcnn_xp_llvm.checked import Guarded, call_checked
 from zqcnn_xp_llvm.code import Code, shared_code
+from zqcnn_xp_llvm.guarded import Guarded, call_checked
 from zqcnn_xp_llvm.target import host_target
 
 WIDTHS = [width for width in (128, 256, 512) if host_target(width).lanes * 32 == width]

@@ -12,7 +12,7 @@ pytest.importorskip("llvmlite")
 
 from zqcnn_xp.errors import KernelError
 from zqcnn_xp.ops import Activation, Conv2D, Elementwise, Pool2D
-from zqcnn_xp_llvm.checked import CheckedExecutable, Guarded
+from zqcnn_xp_llvm.checked import CheckedExecutable
 from zqcnn_xp_llvm.codegen.emitter import Access
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.copies import FillRuns
@@ -84,19 +84,6 @@ def test_a_pointer_that_is_not_given_may_not_be_touched(harness, width):
     assert access == Access(1, 4, store=True)
 
 
-def test_guard_words_show_writes_around_a_buffer():
-    memory = Guarded("x", 64)
-    assert memory.address % 64 == 0
-    assert np.isnan(memory.floats).all()
-    memory.floats[:] = 1.0
-    assert memory.touched() is None
-    memory._whole[memory._stop] = 0
-    assert memory.touched() == "a write behind, at byte 64"
-    memory = Guarded("x", 64)
-    memory._whole[memory._start - 2] = 0
-    assert memory.touched() == "a write in front, at byte -8"
-
-
 @pytest.fixture
 def plan(harness):
     """A checked executable of two convolutions, a pooling and a sum, with its inputs."""
@@ -118,16 +105,14 @@ def plan(harness):
 
 def changed(made, step, **integers):
     """Change integers of the first instruction of a step, by what is added to them."""
-    for actions in made.steps:
-        for k, (action, parts) in enumerate(actions):
-            if action.step is not None and step in action.step.name.split("+"):
-                one, *others = parts[0]
-                words = list(one.integers)
-                for name, more in integers.items():
-                    words[one.kernel.integers.index(name)] += more
-                changed = replace(one, integers=tuple(words))
-                actions[k] = (action, [[changed, *others], *parts[1:]])
-                return one.kernel
+    for work in (work for works in made.work for work in works):
+        if any(a.step and step in a.step.name.split("+") for a in work.actions):
+            one, *others = work.parts[0]
+            words = list(one.integers)
+            for name, more in integers.items():
+                words[one.kernel.integers.index(name)] += more
+            work.parts[0][:] = [replace(one, integers=tuple(words)), *others]
+            return one.kernel
     raise AssertionError(f"no step {step}")
 
 
@@ -164,18 +149,20 @@ def test_a_tile_too_far_names_kernel_step_and_value(plan, step, integer):
 def test_an_extra_write_into_a_border_is_caught(harness, plan):
     """Within the slot, so that only the comparison of borders can see it."""
     made, xs = plan
-    for actions in made.steps:
-        for action, parts in actions:
-            held = action.writes
-            if held.slot is not None and not held.layout.border.empty:
-                integers = {f"count{k}": 1 for k in range(4)} | {"count": 1}
-                places = {"out": (held.buffer, held.slot.start)}
-                parts[-1].append(instruction(FillRuns(5.0), places, integers))
-                made.functions[FillRuns(5.0)] = harness.function_of(FillRuns(5.0))
-                with pytest.raises(KernelError, match=r"a border of .* overwritten in 1 cells"):
-                    made(xs)
-                return
-    raise AssertionError("no map has a border")
+    bordered = [
+        (work, action.writes)
+        for works in made.work
+        for work in works
+        for action in work.actions
+        if action.writes.slot is not None and not action.writes.layout.border.empty
+    ]
+    work, held = bordered[0]
+    integers = {f"count{k}": 1 for k in range(4)} | {"count": 1}
+    places = {"out": (held.buffer, held.slot.start)}
+    work.parts[-1].append(instruction(FillRuns(5.0), places, integers))
+    made.functions[FillRuns(5.0)] = harness.function_of(FillRuns(5.0))
+    with pytest.raises(KernelError, match=r"a border of .* overwritten in 1 cells"):
+        made(xs)
 
 
 def test_changed_weights_are_seen(plan):
@@ -185,9 +172,9 @@ def test_changed_weights_are_seen(plan):
     # A kernel's write into weights would be refused by bounds it has not; so one of ours.
     buffer = next(
         buffer
-        for actions in made.steps
-        for _, parts in actions
-        for part in parts
+        for works in made.work
+        for work in works
+        for part in work.parts
         for i in part
         for buffer, _ in i.places
         if buffer.kind == "weights"
@@ -209,5 +196,5 @@ def test_what_no_step_has_written_is_not_a_number(plan):
     """A step that is left out shows in the result, whatever ran before."""
     made, xs = plan
     assert np.isfinite(made(xs)["y"]).all()
-    made.steps[0][:] = [(a, [] if a.step and "a" in a.step.name else i) for a, i in made.steps[0]]
+    made.work[0][0].parts[:] = [[]]
     assert np.isnan(made(xs)["y"]).any()
