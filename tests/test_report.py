@@ -12,10 +12,11 @@ import pytest
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError, ShapeError
+from zqcnn_xp.executable import StepTime
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.ops import Activation, Conv2D, Elementwise, Identity, PReLU
 from zqcnn_xp.ops.base import Op
-from zqcnn_xp.report import html_table
+from zqcnn_xp.report import TraceRow, html_table
 from zqcnn_xp.session import Session
 
 RNG = np.random.default_rng(3)
@@ -196,6 +197,73 @@ def test_a_trace_has_the_host_ops_last():
     trace = Session(graph, "numpy").trace(floats(1, 3, 2, 2))
     assert [row.name for row in trace.rows] == ["r", "h", "t"]
     assert all(row.seconds > 0 for row in trace.rows)
+
+
+class Fused:
+    """The whole graph in two steps, as a plan-making backend has them."""
+
+    def __init__(self, walk):
+        self.walk = walk
+        self.traced = []
+
+    def __call__(self, inputs):
+        return self.walk(inputs)
+
+    def trace(self, inputs):
+        self.traced.append({name: x.shape for name, x in inputs.items()})
+        return [
+            StepTime(("conv", "act"), "conv+act", "rows 2x1", "act", 0.5),
+            StepTime((), "copy of act", "turn", "act", 0.25),
+        ]
+
+
+def test_an_executable_that_fuses_layers_gives_its_own_steps():
+    made = []
+
+    class Planner(Backend):
+        name = "planner"
+
+        def compile(self, graph, shapes, weights=None):
+            made.append(Fused(super().compile(graph, shapes, weights)))
+            return made[-1]
+
+    trace = Session(net(), Planner(np), fold=False).trace(floats(2, 3, 6, 6))
+    # Compiled once, as a whole, and given stored arrays: channels last.
+    assert [fused.traced for fused in made] == [[{"data": (2, 6, 6, 3)}]]
+    assert trace.rows == (
+        TraceRow("conv+act", "Conv2D+PReLU", (2, 4, 4, 4), 0.5, 2 * (CONV + PRELU), "rows 2x1"),
+        TraceRow("copy of act", "copy", (2, 4, 4, 4), 0.25, 0, "turn"),
+    )
+    assert "mul-adds  rows 2x1  (2, 4, 4, 4)" in str(trace)
+    assert {"kernel", "rows 2x1"} <= set(Cells(trace._repr_html_()).text)
+    assert json.loads(json.dumps(trace.to_dict()))["rows"][1]["kernel"] == "turn"
+    assert trace.to_dict()["seconds"] == 0.75
+
+
+def test_what_the_host_does_follows_the_steps():
+    graph = Graph(
+        (GraphInput("x", (None, 3, None, None)),),
+        (
+            Node("r", Activation("relu"), ("x",), ("r",)),
+            Node("h", Positive(), ("r",), ("h",)),
+        ),
+        ("h",),
+    )
+
+    class Planner(Backend):
+        def compile(self, graph, shapes, weights=None):
+            fused = Fused(super().compile(graph, shapes, weights))
+            fused.trace = lambda inputs: [StepTime(("r",), "r", "k", "r", 0.5)]
+            return fused
+
+    rows = Session(graph, Planner(np)).trace(floats(1, 3, 2, 2)).rows
+    assert [(row.name, row.kernel) for row in rows] == [("r", "k"), ("h", "")]
+
+
+def test_layers_that_run_alone_have_no_kernel():
+    trace = Session(net(), "numpy").trace(floats(1, 3, 6, 6))
+    assert {row.kernel for row in trace.rows} == {""}
+    assert "kernel" not in Cells(trace._repr_html_()).text
 
 
 @pytest.mark.parametrize(

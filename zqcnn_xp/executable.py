@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zqcnn_xp.graph import Graph, Node
 from zqcnn_xp.ops.base import Array, Shape, Weights
@@ -11,14 +12,54 @@ from zqcnn_xp.ops.base import Array, Shape, Weights
 if TYPE_CHECKING:
     from zqcnn_xp.backend import Backend
 
-__all__ = ["Executable", "Walk"]
+__all__ = ["Executable", "StepTime", "Traceable", "Walk"]
 
 
 class Executable(Protocol):
-    """A compiled graph: stored inputs by name in, stored outputs by value name out."""
+    """A compiled graph: stored inputs by name in, stored outputs by value name out.
+
+    One that does not run node by node may also be `Traceable`.
+    """
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run once."""
+        ...
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """What an executable did in one step, and its time.
+
+    Parameters
+    ----------
+    nodes
+        Names of the nodes that the step stands for; none where it only copies a value.
+    name
+        Of the step.
+    kernel
+        What ran, in words.
+    value
+        The value that the step made.
+    seconds
+        Time over the whole batch.
+    """
+
+    nodes: tuple[str, ...]
+    name: str
+    kernel: str
+    value: str
+    seconds: float
+
+
+@runtime_checkable
+class Traceable(Executable, Protocol):
+    """An executable that fuses nodes, and can tell what its own steps take.
+
+    Compiling every node alone would show another program than the one that runs.
+    """
+
+    def trace(self, inputs: Mapping[str, Array]) -> list[StepTime]:
+        """Run on stored inputs, and return the steps in the order in which they ran."""
         ...
 
 

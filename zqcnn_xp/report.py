@@ -10,11 +10,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.errors import ShapeError
+from zqcnn_xp.executable import StepTime, Traceable
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.layout import to_storage
 from zqcnn_xp.ops.base import Shape
 
 if TYPE_CHECKING:
+    from zqcnn_xp.backend import Backend
+    from zqcnn_xp.plan import Plan
     from zqcnn_xp.session import Session
 
 __all__ = ["Info", "InfoRow", "Trace", "TraceRow", "info", "trace"]
@@ -77,18 +80,32 @@ class Info:
 
 @dataclass(frozen=True)
 class TraceRow:
-    """One executed layer: output shape, seconds, mul-adds."""
+    """One executed layer, or several that the backend has made one step.
+
+    Parameters
+    ----------
+    name, type
+        Of the layer; joined by ``+`` where there are several. A step that only copies a value
+        into another layout has the type ``"copy"``.
+    shape
+        Logical shape of the output.
+    seconds, muladds
+        Time and multiply-adds over the whole batch.
+    kernel
+        What ran, in words; empty for backends that run layer by layer.
+    """
 
     name: str
     type: str
     shape: Shape
     seconds: float
     muladds: int
+    kernel: str = ""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """One run, layer by layer, with the backend it ran on."""
+    """One run, layer by layer or step by step, with the backend it ran on."""
 
     backend: str
     rows: tuple[TraceRow, ...]
@@ -103,22 +120,33 @@ class Trace:
         """Sum over the layers."""
         return sum(row.muladds for row in self.rows)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types, as for JSON."""
+        return {**asdict(self), "seconds": self.seconds, "muladds": self.muladds}
+
     def __str__(self) -> str:
-        """Return one line a layer: time, mul-adds, output shape."""
+        """Return one line a layer: time, mul-adds, kernel if there is one, output shape."""
         width = max((len(r.name) for r in self.rows), default=0)
+        kinds = max((len(r.type) for r in self.rows), default=0)
+        wide = max((len(r.kernel) for r in self.rows), default=0)
         lines = [
-            f"{r.name:<{width}}  {r.type:<14} {r.seconds * 1e3:9.3f} ms  "
-            f"{r.muladds:14,} mul-adds  {r.shape}"
+            f"{r.name:<{width}}  {r.type:<{max(kinds, 14)}} {r.seconds * 1e3:9.3f} ms  "
+            f"{r.muladds:14,} mul-adds  {f'{r.kernel:<{wide}}  ' if wide else ''}{r.shape}"
             for r in self.rows
         ]
         total = f"total {self.seconds * 1e3:.3f} ms, {self.muladds:,} mul-adds on {self.backend}"
         return "\n".join([*lines, total])
 
     def _repr_html_(self) -> str:
-        head = ("layer", "type", "output", "ms", "mul-adds")
-        rows = [(r.name, r.type, r.shape, f"{r.seconds * 1e3:.3f}", r.muladds) for r in self.rows]
-        total = ("total", "", "", f"{self.seconds * 1e3:.3f}", self.muladds)
-        return html_table(head, [*rows, total], self.backend)
+        head = ["layer", "type", "output", "ms", "mul-adds"]
+        cells = [[r.name, r.type, r.shape, f"{r.seconds * 1e3:.3f}", r.muladds] for r in self.rows]
+        total = ["total", "", "", f"{self.seconds * 1e3:.3f}", self.muladds]
+        if any(r.kernel for r in self.rows):
+            head.append("kernel")
+            total.append("")
+            for cell, row in zip(cells, self.rows, strict=True):
+                cell.append(row.kernel)
+        return html_table(head, [*cells, total], self.backend)
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[Any]], title: str) -> str:
@@ -184,7 +212,10 @@ def _peak(graph: Graph, shapes: Mapping[str, Shape]) -> int:
 
 
 def trace(session: Session, x: Any) -> Trace:
-    """Run a session's plan layer by layer, timing each after a warm-up."""
+    """Run a session's plan layer by layer, timing each after a warm-up.
+
+    An executable that fuses layers gives the times of its own steps.
+    """
     plan = session.plan(session.graph.outputs)
     backend = session.backend
     given = session.given(x, plan.graph)
@@ -192,6 +223,27 @@ def trace(session: Session, x: Any) -> Trace:
     values: dict[str, Any] = {
         name: to_storage(backend.xp, backend.from_array(array)) for name, array in given.items()
     }
+    part = plan.device_graph
+    whole = plan.executable({s.name: shapes[s.name] for s in part.inputs}) if part.nodes else None
+    if isinstance(whole, Traceable):
+        inputs = {source.name: values[source.name] for source in part.inputs}
+        nodes = {node.name: node for node in part.nodes}
+        rows = [_step_row(step, nodes, shapes) for step in whole.trace(inputs)]
+        values.update(whole(inputs))
+    else:
+        rows = _layer_rows(plan, backend, shapes, values)
+    for node in plan.host_nodes:
+        plan.run_host_node(node, values)
+        start = perf_counter()
+        plan.run_host_node(node, values)
+        rows.append(_row(node, shapes, perf_counter() - start))
+    return Trace(backend.name, tuple(rows))
+
+
+def _layer_rows(
+    plan: Plan, backend: Backend, shapes: Mapping[str, Shape], values: dict[str, Any]
+) -> list[TraceRow]:
+    """Run every node of the device's part alone, adding what it makes to ``values``."""
     rows = []
     for node in plan.device_graph.nodes:
         inputs = {value: values[value] for value in node.inputs}
@@ -208,12 +260,14 @@ def trace(session: Session, x: Any) -> Trace:
         seconds = perf_counter() - start
         values.update(outputs)
         rows.append(_row(node, shapes, seconds))
-    for node in plan.host_nodes:
-        plan.run_host_node(node, values)
-        start = perf_counter()
-        plan.run_host_node(node, values)
-        rows.append(_row(node, shapes, perf_counter() - start))
-    return Trace(backend.name, tuple(rows))
+    return rows
+
+
+def _step_row(step: StepTime, nodes: Mapping[str, Node], shapes: Mapping[str, Shape]) -> TraceRow:
+    held = [nodes[name] for name in step.nodes]
+    kinds = "+".join(type(node.op).__name__ for node in held) or "copy"
+    cost = sum(node.op.muladds(*(shapes[v] for v in node.inputs)) for node in held)
+    return TraceRow(step.name, kinds, shapes[step.value], step.seconds, cost, step.kernel)
 
 
 def _row(node: Node, shapes: Mapping[str, Shape], seconds: float) -> TraceRow:

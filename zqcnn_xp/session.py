@@ -275,6 +275,8 @@ class Session:
 
         Every layer runs once unmeasured, then once measured. Layers of the device come first,
         then those of the host; a layer that folding has merged is part of its producer's row.
+        A backend that makes steps of several layers (``llvm``) shows its own steps and their
+        kernels, the usual time of each, in one thread.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from zqcnn_xp.executable import StepTime
 from zqcnn_xp.graph import Node
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
@@ -20,7 +21,7 @@ from zqcnn_xp_llvm.planner.memory import SLACK
 from zqcnn_xp_llvm.planner.storage import Instruction, aligned
 from zqcnn_xp_llvm.planner.template import Template
 from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, SCRATCH_BASE, Program, Segment, encode
-from zqcnn_xp_llvm.tracing import StepTime, step_times
+from zqcnn_xp_llvm.tracing import step_times
 from zqcnn_xp_llvm.workers import shared_workers
 
 __all__ = ["Call", "LlvmExecutable"]
@@ -113,20 +114,34 @@ class Call:
             self.values[name] = np.asarray(to_logical(np, y), np.float32, order="C")
 
     def prepared(self, instructions: list[Instruction], repeats: int) -> Callable[[], None]:
-        """Return what runs some instructions for every sample, in this thread."""
+        """Return what runs some instructions for every sample, in this thread.
+
+        Nothing but the driver is left to do then, so that short steps can be timed.
+        """
         executable = self.executable
         table = encode(instructions, executable.template, executable.code)
         phases = np.array([[0, repeats, 1, 0, len(table)]], np.int64)
-        items = np.zeros((1, 3), np.int64)
-        return lambda: self._drive(table, phases, items, alone=True)
+        self.place()
+        state, held = self._state(table, phases, np.zeros((1, 3), np.int64))
+        counters, address, run = held[-1], state.ctypes.data, executable.run
 
-    def _drive(self, table: Host, phases: Host, items: Host, *, alone: bool = False) -> None:
-        context, executable = self.context, self.executable
-        for number, name in executable.known:
+        def again(held: object = (state, held)) -> None:
+            counters.fill(0)
+            run(address, 0)
+
+        return again
+
+    def place(self) -> None:
+        """Tell the driver where the caller's and the host's arrays are now."""
+        bases = self.context.bases
+        for number, name in self.executable.known:
             found = self.values.get(name)
             if found is not None:
-                address = found.__array_interface__["data"][0]
-                context.bases[:, 2 * (FIRST_ARRAY + number)] = address
+                bases[:, 2 * (FIRST_ARRAY + number)] = found.__array_interface__["data"][0]
+
+    def _state(self, table: Host, phases: Host, items: Host) -> tuple[Host, tuple[Host, ...]]:
+        """Return what the driver is called with, and what has to live as long."""
+        bases = self.context.bases
         counters = np.zeros(COUNTER * len(phases), np.int64)
         state = np.array(
             [
@@ -134,21 +149,25 @@ class Call:
                 phases.ctypes.data,
                 len(phases),
                 items.ctypes.data,
-                context.bases.ctypes.data,
+                bases.ctypes.data,
                 counters.ctypes.data,
-                context.bases.shape[1],
+                bases.shape[1],
             ],
             np.int64,
         )
-        run, held = executable.run, (table, phases, items, counters, state, context, self.values)
+        return state, (table, phases, items, counters)
+
+    def _drive(self, table: Host, phases: Host, items: Host) -> None:
+        self.place()
+        state, tables = self._state(table, phases, items)
+        run, held = self.executable.run, (tables, state, self.context, self.values)
         address = state.ctypes.data
 
         def task(thread: int, held: object = held) -> None:
             # ``held`` keeps alive what a late helper may still look at.
             run(address, thread)
 
-        threads = 1 if alone else len(context.bases)
-        shared_workers(os.getpid()).run(task, threads)
+        shared_workers(os.getpid()).run(task, len(self.context.bases))
 
 
 class LlvmExecutable:

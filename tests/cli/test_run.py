@@ -47,6 +47,22 @@ def test_blobs_by_name_and_unfolded(cli, net, x):
             np.testing.assert_allclose(archive["prob"].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+def test_a_trace_is_shown(cli, net, x, backend):
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    common = ("--input", "x.npy", "--backend", backend, "--trace")
+    document = run(cli, *common, "--json").document["trace"]
+    assert document["backend"] == backend
+    assert document["rows"][0]["name"] == "conv1"
+    assert document["muladds"] == sum(row["muladds"] for row in document["rows"]) > 0
+    assert all(bool(row["kernel"]) == (backend == "llvm") for row in document["rows"])
+    shown = run(cli, *common).out
+    assert ("kernel" in shown) == (backend == "llvm")
+    assert "Conv2D" in shown
+    assert run(cli, "--input", "x.npy", "--json").document["trace"] is None
+
+
 def run(cli, *extra):
     return cli("run", "net.zqparams", "net.nchwbin", "--out", "y.npz", *extra)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands, named
 from zqcnn_xp.cli.info import add_model, model_options
 from zqcnn_xp.cli.output import note, print_json, print_table
 from zqcnn_xp.errors import InputError
+
+if TYPE_CHECKING:
+    from zqcnn_xp.report import Trace
 
 __all__ = ["add", "run"]
 
@@ -44,6 +47,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         choices=("float32", "float16", "bfloat16"),
         default="float32",
         help="type of weights and activations; the error against float32 is shown",
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="also show the time and mul-adds of every layer"
     )
     parser.set_defaults(run=run)
 
@@ -122,6 +128,7 @@ def run(args: argparse.Namespace) -> int:
     start = perf_counter()
     outputs = session(inputs, outputs=blobs)
     seconds = perf_counter() - start
+    trace = session.trace(inputs) if args.trace else None
     _save(args.out, outputs)
     summary = [
         {"name": name, "shape": list(y.shape), "dtype": str(y.dtype)} for name, y in outputs.items()
@@ -135,15 +142,38 @@ def run(args: argparse.Namespace) -> int:
                 "outputs": summary,
                 "precision": args.precision,
                 "precision_report": None if report is None else report.to_dict(),
+                "trace": None if trace is None else trace.to_dict(),
             }
         )
         return 0
+    if trace is not None:
+        _print_trace(trace)
     rows = [(name, " x ".join(map(str, y.shape)), *_range(y)) for name, y in outputs.items()]
     print_table(("blob", "shape", "min", "mean", "max"), rows, right=("min", "mean", "max"))
     print(f"{args.out}: {len(rows)} arrays by {session.backend.name} in {seconds * 1e3:.1f} ms")
     if report is not None:
         print(report)
     return 0
+
+
+def _print_trace(trace: Trace) -> None:
+    """Print a row a layer, with its kernel where the backend names one."""
+    kernels = any(row.kernel for row in trace.rows)
+    head = ("layer", "type", "output", "ms", "mul-adds", *(("kernel",) if kernels else ()))
+    rows = [
+        (
+            row.name,
+            row.type,
+            " x ".join(map(str, row.shape)),
+            f"{row.seconds * 1e3:.3f}",
+            f"{row.muladds:,}",
+            *((row.kernel,) if kernels else ()),
+        )
+        for row in trace.rows
+    ]
+    total = ("total", "", "", f"{trace.seconds * 1e3:.3f}", f"{trace.muladds:,}")
+    footer = (*total, "") if kernels else total
+    print_table(head, rows, right=("ms", "mul-adds"), footer=footer)
 
 
 def _range(y: Any) -> tuple[str, str, str]:
