@@ -38,6 +38,10 @@ def graph_of(nodes, inputs, outputs, seed=0):
     for k, (name, op, reads) in enumerate(nodes):
         ins = [shapes[v] for v in reads]
         weights = random_weights(op, *ins, seed=seed + k)
+        if "weight" in weights:
+            # Sums stay of the size of their terms, so that errors can be told by the result.
+            w = weights["weight"]
+            weights["weight"] = w / np.float32(np.sqrt(max(w.size // w.shape[-1], 1)))
         made.append(Node(name, op, tuple(reads), (name,), weights))
         (shapes[name],) = op.infer(*ins)
     free = tuple(
