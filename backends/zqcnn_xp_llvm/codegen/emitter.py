@@ -297,17 +297,6 @@ class Emitter:
         """Return a constant vector."""
         return ir.Constant(self.vector, [float(value)] * self.lanes)
 
-    def splat_word(self, value: Value) -> Value:
-        """Return a vector with the low 32 bits of an i64 in every lane."""
-        short = self.b.trunc(self.i64(value), _I32)
-        empty = ir.Constant(self.words, ir.Undefined)
-        one = self.b.insert_element(empty, short, ir.Constant(_I32, 0))
-        return self.b.shuffle_vector(one, empty, ir.Constant(self.words, [0] * self.lanes))
-
-    def word_list(self, values: Sequence[int]) -> Value:
-        """Return a constant vector of different 32-bit integers."""
-        return ir.Constant(self.words, list(values))
-
     def word(self, value: int) -> Value:
         """Return a constant vector of 32-bit integers."""
         return ir.Constant(self.words, [value] * self.lanes)
@@ -339,12 +328,19 @@ class Emitter:
         return self.b.select(self.b.fcmp_ordered(test, a, b), yes, no)
 
     def largest(self, a: Value, b: Value) -> Value:
-        """Return the larger; of NaN and another the second."""
-        return self.where(">", a, b, a, b)
+        """Return the larger, and NaN where either is, as numpy.maximum does."""
+        if self.target.by_lane:
+            return self.call("maximum", a, b)  # an instruction there, and nowhere else
+        return self.b.select(self._nan(a), a, self.where(">", a, b, a, b))
 
     def smallest(self, a: Value, b: Value) -> Value:
-        """Return the smaller; of NaN and another the second."""
-        return self.where("<", a, b, a, b)
+        """Return the smaller, and NaN where either is."""
+        if self.target.by_lane:
+            return self.call("minimum", a, b)
+        return self.b.select(self._nan(a), a, self.where("<", a, b, a, b))
+
+    def _nan(self, x: Value) -> Value:
+        return self.b.fcmp_unordered("uno", x, x)
 
     def shuffle(self, a: Value, b: Value, places: Sequence[int]) -> Value:
         """Pick lanes from two vectors, numbered through."""

@@ -50,27 +50,14 @@ def _elu(e: Emitter, x: Value, alpha: Value) -> Value:
     return e.where(">", x, zero, x, e.b.fmul(vecmath.expm1(e, below), alpha))
 
 
-def _max(e: Emitter, a: Value, b: Value) -> Value:
-    # As numpy.maximum: a NaN on either side wins.
-    return e.b.select(e.b.fcmp_unordered(">", a, b), e.b.select(_nan(e, b), b, a), b)
-
-
-def _min(e: Emitter, a: Value, b: Value) -> Value:
-    return e.b.select(e.b.fcmp_unordered("<", a, b), e.b.select(_nan(e, b), b, a), b)
-
-
-def _nan(e: Emitter, x: Value) -> Value:
-    return e.b.fcmp_unordered("uno", x, x)
-
-
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "add": lambda e, a, b: e.b.fadd(a, b),
     "sub": lambda e, a, b: e.b.fsub(a, b),
     "mul": lambda e, a, b: e.b.fmul(a, b),
     "div": lambda e, a, b: e.b.fdiv(a, b),
     "fma": lambda e, a, b, c: e.fma(a, b, c),
-    "max": _max,
-    "min": _min,
+    "max": lambda e, a, b: e.largest(a, b),
+    "min": lambda e, a, b: e.smallest(a, b),
     "relu": _relu,
     "prelu": _prelu,
     "clip": _clip,

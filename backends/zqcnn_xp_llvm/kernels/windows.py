@@ -30,12 +30,7 @@ def _start(e: Emitter, fold: Fold, bias: Value) -> Value:
 def _folded(e: Emitter, fold: Fold, x: Value, weight: Value | None, total: Value) -> Value:
     if fold == "product":
         return e.fma(x, weight, total)
-    # In this order a NaN of the map wins, and goes on winning.
-    if fold == "max":
-        if e.target.by_lane:
-            return e.call("maximum", x, total)  # an instruction there, and nowhere else
-        return e.b.select(e.b.fcmp_ordered("<=", x, total), total, x)
-    return e.b.fadd(total, x)
+    return e.largest(total, x) if fold == "max" else e.b.fadd(total, x)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,3 +156,26 @@ def test_steps_cut_for_threads(harness, width, checked, threads, batch):
     made = harness.backend(width, checked=checked, exact=False, threads=threads)
     found = harness.run(made, graph, xs)
     harness.compare(found, harness.expected(graph, xs), harness.TRANSFORMED)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3)])
+def test_nan_stays_nan_under_what_follows(harness, width, checked, kernel):
+    """A pixel that is NaN makes its result NaN through activations and maxima."""
+    shapes = {"x": (1, 8, 9, 21)}
+    nodes = [
+        ("a", Conv2D(16, kernel, activation=Activation("relu")), ["x"]),
+        ("b", Conv2D(32, (1, 1)), ["a"]),
+        ("m", MaxFeatureMap(), ["b"]),
+        ("c", Conv2D(16, (1, 1), activation=Activation("clip", low=-1.0, high=1.0)), ["m"]),
+        ("y", Elementwise("max"), ["a", "c"]),
+    ]
+    graph = harness.graph_of(nodes, shapes, ["y"])
+    x = harness.draw(shapes)["x"].copy()
+    x[0, 3, 4, 10] = np.nan
+    for exact in (True, False):
+        made = harness.backend(width, checked=checked, exact=exact)
+        found = np.isnan(harness.run(made, graph, {"x": x})["y"])
+        wanted = np.isnan(harness.expected(graph, {"x": x})["y"])
+        assert found[wanted].all()
+        if exact:  # a transform spreads it over a tile
+            np.testing.assert_array_equal(found, wanted)

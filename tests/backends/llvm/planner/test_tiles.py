@@ -68,17 +68,6 @@ def test_channels_are_covered_once_and_fit(target, outputs, h, w, step_y):
         assert tile.outputs * tile.rows * tile.vectors < target.registers
 
 
-@settings(max_examples=60, deadline=None)
-@given(target=targets, outputs=st.integers(1, 40), h=st.integers(1, 9), w=st.integers(16, 90))
-def test_pooled_tiles_are_pairs_of_rows_and_columns(target, outputs, h, w):
-    _, tiles = row_tiles(target, outputs, h, w, pool=True)
-    for tile in tiles:
-        assert tile.rows == 2
-        assert tile.vectors % 2 == 0
-        assert tile.vectors * target.lanes // 2 <= w
-    assert covered(tiles, lambda t: t.outputs) == list(range(outputs))
-
-
 @given(target=targets, w=st.integers(1, 300), rows=st.integers(1, 2))
 def test_pixels_of_a_window_cover_a_row_evenly(target, w, rows):
     pixels = window_pixels(target, w, rows)
