@@ -62,6 +62,52 @@ def test_a_damaged_file_is_one_line(cli, damage):
     assert "bad.zqparams" in result.err
 
 
+def test_a_plan_as_json_and_as_a_table(cli, net):
+    pytest.importorskip("llvmlite")
+    common = ("info", "net.zqparams", "net.nchwbin", "--plan", "--backend", "llvm")
+    plan = cli(*common, "--shape", "1,3,8,8", "--json").document
+    assert plan["backend"] == "llvm"
+    names = [row["name"] for row in plan["rows"] if not row["name"].startswith("copy")]
+    assert names == ["conv1", "fc1", "prob"]
+    assert all(row["kernel"] for row in plan["rows"])
+    assert plan["instructions"] == sum(row["instructions"] for row in plan["rows"])
+    assert plan["conversions"] == sum(row["name"].startswith("copy") for row in plan["rows"])
+    assert [row["kind"] for row in plan["rows"] if row["name"] == "fc1"] == ["batch"]
+    assert plan["phases"] == len({row["phase"] for row in plan["rows"]})
+    assert plan["arena_bytes"] > 0
+    # Packed weights hold every weight at least once.
+    assert plan["weight_bytes"] >= 4 * (4 * 3 * 9 + 4 + 4 + 4 * 6 * 6 * 2 + 2)
+    shown = cli(*common)
+    assert shown.code == 0
+    assert shown.err == ""
+    for words in ("conv1", "softmax", "plain ->", "vectors of", "activations of a sample"):
+        assert words in shown.out
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_a_backend_without_plans_is_named(cli, net, backend):
+    if backend != "numpy":
+        pytest.importorskip(backend)
+    result = cli("info", "net.zqparams", "--plan", "--backend", backend)
+    assert result.code == 2
+    assert f"backend '{backend}' runs layer by layer" in result.err
+    assert "'llvm'" in result.err
+
+
+def test_a_plan_wants_a_size(cli):
+    pytest.importorskip("llvmlite")
+    text = "Input name=data C=3\nConvolution name=c bottom=data top=c num_output=2 kernel_size=1\n"
+    (cli.folder / "free.zqparams").write_text(text)
+    common = ("info", "free.zqparams", "random", "--plan", "--backend", "llvm")
+    result = cli(*common)
+    assert result.code == 1
+    assert "found no shape of data" in result.err
+    assert cli(*common, "--shape", "1,3,4,5").code == 0
+    wrong = cli(*common, "--shape", "1,4,4,5")
+    assert wrong.code == 1
+    assert "4" in wrong.err
+
+
 def test_sizes_for_people():
     assert [_size(n) for n in (None, 0, 1023, 1024, 1536, 3 << 20)] == [
         "?", "0 B", "1023 B", "1.0 KiB", "1.5 KiB", "3.0 MiB",

@@ -68,6 +68,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="HxW",
         help="for formats whose files may leave the input's size open",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="show how the backend runs it instead: steps, kernels, layouts, memory",
+    )
     parser.set_defaults(run=info)
 
 
@@ -105,12 +110,61 @@ def _read(args: argparse.Namespace) -> Graph:
     return graph
 
 
+def _plan(args: argparse.Namespace, graph: Graph, shapes: dict[str, tuple[int, ...]]) -> int:
+    """Print how a backend runs the network."""
+    from zqcnn_xp.planned import plan_table
+    from zqcnn_xp.registry import get_backend
+    from zqcnn_xp.session import Session
+
+    backend = get_backend(args.backend, device=args.device)
+    table = plan_table(Session(graph, backend, fold=args.fold), shapes)
+    if args.json:
+        print_json(table.to_dict())
+        return 0
+    rows = [
+        (
+            row.name,
+            row.kernel,
+            f"{', '.join(row.reads)} -> {', '.join(row.writes)}",
+            f"{row.phase} {row.kind}",
+            row.conversions or "",
+            f"{row.instructions:,}",
+            _size(row.weight_bytes),
+        )
+        for row in table.rows
+    ]
+    print_table(
+        ("step", "kernel", "layout", "phase", "conversions", "calls", "weights"),
+        rows,
+        title=f"{graph.name or args.model} on {table.backend}",
+        right=("conversions", "calls", "weights"),
+        footer=(
+            f"{len(rows)} steps",
+            "",
+            "",
+            f"{table.phases} phase{'' if table.phases == 1 else 's'}",
+            table.conversions,
+            f"{table.instructions:,}",
+            _size(table.weight_bytes),
+        ),
+    )
+    print(
+        f"{table.target}; activations of a sample: {_size(table.arena_bytes)}; "
+        f"for each thread: {_size(table.scratch_bytes)}"
+    )
+    for remark in table.remarks:
+        print(remark)
+    return 0
+
+
 def info(args: argparse.Namespace) -> int:
     """Print the layer table."""
     from zqcnn_xp.report import info as describe
 
     graph = _read(args)
     shapes = parse_shapes(args.shape, [source.name for source in graph.inputs])
+    if args.plan:
+        return _plan(args, graph, shapes)
     if shapes:
         nominal = graph.nominal_shapes or {}
         table = describe(graph, {**nominal, **shapes})

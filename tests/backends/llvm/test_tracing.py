@@ -62,6 +62,7 @@ def test_a_call_after_a_trace_gives_what_one_before_it_gave(harness):
 def test_steps_run_on_what_the_host_has_made(harness, monkeypatch):
     """Each round of a trace the host makes new arrays; the steps behind it must read those."""
     import zqcnn_xp_llvm.tracing as tracing
+    from zqcnn_xp_llvm.program import FIRST_ARRAY
 
     graph = net(harness)
     executable = harness.backend().compile(graph, {"x": (1, 3, 9, 11)})
@@ -73,7 +74,7 @@ def test_steps_run_on_what_the_host_has_made(harness, monkeypatch):
         if any(hosted):
             numbers = dict(executable.known)
             (held,) = (k for k, name in numbers.items() if name == "n")
-            address = call.context.bases[0, 2 * (3 + held)]
+            address = call.context.bases[0, 2 * (FIRST_ARRAY + held)]
             placed.append(address == call.values["n"].ctypes.data)
         return times
 
