@@ -21,13 +21,14 @@ from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.guarded import UNWRITTEN, Bounds, Guarded, call_checked
-from zqcnn_xp_llvm.planner.bands import Group, wave
+from zqcnn_xp_llvm.planner.bands import Group
 from zqcnn_xp_llvm.planner.layout import Layout
 from zqcnn_xp_llvm.planner.memory import SLACK, Slot
 from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.steps import Step
 from zqcnn_xp_llvm.planner.storage import WEIGHT_SLACK, Buffer, Instruction, Place
-from zqcnn_xp_llvm.planner.template import ARENA, Action, Held, Template
+from zqcnn_xp_llvm.planner.template import ARENA, RING, Action, Held, Template
+from zqcnn_xp_llvm.planner.waves import wave
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
 __all__ = ["CheckedExecutable", "Work"]
@@ -127,6 +128,11 @@ class _Run:
         self.made = made
         template = made.template
         self.arena = Guarded("the arena", template.arena.size + SLACK)
+        # Rows move within a ring, so that its bounds are those of all rings.
+        self.ring = Guarded("the rings", template.ring.size + SLACK)
+        self.ring.floats[:] = 0.0
+        for start, size, value in template.ring.filled:
+            self.ring.floats[start // 4 : (start + size) // 4] = value
         self.scratch = Guarded("scratch memory", template.scratch.size)
         self.arrays = {
             held.buffer: Guarded(held.value, _size(held, made)) for held in template.arrays
@@ -233,6 +239,9 @@ class _Run:
         if buffer is SCRATCH:
             start = self.scratch.address
             return ("scratch memory", start, (start, start + 4 * self.scratch.floats.size))
+        if buffer is RING:
+            start = self.ring.address
+            return ("the rings", start, (start, start + 4 * self.ring.floats.size))
         if buffer is ARENA:
             written = pointer == "out"
             if written:
@@ -255,11 +264,15 @@ class _Run:
         return (f"value {memory.name!r}", start, bounds)
 
     def _memory(self, slot: Slot) -> Host:
-        return self.arena.floats[slot.start // 4 : (slot.start + slot.layout.bytes) // 4]
+        ringed = any(
+            slot is held.slot for rings in self.made.template.rings.values() for held in rings
+        )
+        memory = self.ring if ringed else self.arena
+        return memory.floats[slot.start // 4 : (slot.start + slot.layout.bytes) // 4]
 
     def finish(self) -> None:
         """Compare the guard words, and the weights with what they were."""
-        for memory in (self.arena, self.scratch, *self.arrays.values()):
+        for memory in (self.arena, self.ring, self.scratch, *self.arrays.values()):
             found = memory.touched()
             if found is not None:
                 raise KernelError("a kernel", "this call", memory.name, found, "guards untouched")

@@ -15,12 +15,22 @@ from zqcnn_xp.executable import StepTime
 from zqcnn_xp.graph import Node
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Array, Shape
+from zqcnn_xp.planned import PlanTable
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.driver import COUNTER
-from zqcnn_xp_llvm.planner.memory import SLACK
+from zqcnn_xp_llvm.planner.describe import plan_rows
+from zqcnn_xp_llvm.planner.memory import SLACK, Arena
 from zqcnn_xp_llvm.planner.storage import Instruction, aligned
 from zqcnn_xp_llvm.planner.template import Template
-from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, SCRATCH_BASE, Program, Segment, encode
+from zqcnn_xp_llvm.program import (
+    ARENA_BASE,
+    FIRST_ARRAY,
+    RING_BASE,
+    SCRATCH_BASE,
+    Program,
+    Segment,
+    encode,
+)
 from zqcnn_xp_llvm.tracing import step_times
 from zqcnn_xp_llvm.workers import shared_workers
 
@@ -44,12 +54,14 @@ class Context:
     """
 
     def __init__(self, template: Template, threads: int, *, apart: bool) -> None:
-        self.arenas = [_arena(template) for _ in range(threads if apart else 1)]
+        self.arenas = [_filled(template.arena) for _ in range(threads if apart else 1)]
+        self.rings = [_filled(template.ring) for _ in range(threads)]
         self.scratch = [aligned(template.scratch.size + SLACK) for _ in range(threads)]
         words = 2 * (FIRST_ARRAY + len(template.arrays))
         self.bases = np.zeros((threads, words), np.int64)
         for k, row in enumerate(self.bases):
             row[2 * ARENA_BASE] = self.arenas[k if apart else 0].ctypes.data
+            row[2 * RING_BASE] = self.rings[k].ctypes.data
             row[2 * SCRATCH_BASE] = self.scratch[k].ctypes.data
         for k, held in enumerate(template.arrays):
             self.bases[:, 2 * (FIRST_ARRAY + k) + 1] = held.buffer.sample
@@ -63,11 +75,12 @@ class Context:
             self.bases[:, 2 * (FIRST_ARRAY + number)] = found.ctypes.data
 
 
-def _arena(template: Template) -> Host:
-    arena = aligned(template.arena.size + SLACK)
-    for start, size, value in template.arena.filled:
-        arena[start : start + size].view(np.float32)[:] = value
-    return arena
+def _filled(arena: Arena) -> Host:
+    """Return an arena's memory, with the borders that are not zero written."""
+    memory = aligned(arena.size + SLACK)
+    for start, size, value in arena.filled:
+        memory[start : start + size].view(np.float32)[:] = value
+    return memory
 
 
 class Call:
@@ -237,3 +250,17 @@ class LlvmExecutable:
     def trace(self, inputs: Mapping[str, Array]) -> list[StepTime]:
         """Return the time of every step of one call."""
         return step_times(self, inputs)
+
+    def plan_table(self) -> PlanTable:
+        """Return the plan, step by step."""
+        template = self.template
+        target = template.pool.target
+        rows, weights = plan_rows(template)
+        return PlanTable(
+            backend="llvm",
+            target=f"{target.cpu}: {target.name} vectors of {target.lanes} floats",
+            rows=tuple(rows),
+            arena_bytes=template.arena.size,
+            scratch_bytes=template.scratch.size + template.ring.size,
+            weight_bytes=weights,
+        )

@@ -13,16 +13,25 @@ from zqcnn_xp_llvm.codegen.emitter import POINTERS
 from zqcnn_xp_llvm.driver import INSTRUCTION
 from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction
-from zqcnn_xp_llvm.planner.template import ARENA, Template
+from zqcnn_xp_llvm.planner.template import ARENA, RING, Template
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
-__all__ = ["ARENA_BASE", "FIRST_ARRAY", "SCRATCH_BASE", "Program", "Segment", "build", "encode"]
+__all__ = [
+    "ARENA_BASE",
+    "FIRST_ARRAY",
+    "RING_BASE",
+    "SCRATCH_BASE",
+    "Program",
+    "Segment",
+    "build",
+    "encode",
+]
 
 Table = np.ndarray[Any, np.dtype[np.int64]]
 
 # Base addresses: 0 is nothing, for addresses that are complete; then the arena; the thread's
 # scratch memory; then arrays.
-_ABSOLUTE, ARENA_BASE, SCRATCH_BASE, FIRST_ARRAY = 0, 1, 2, 3
+_ABSOLUTE, ARENA_BASE, RING_BASE, SCRATCH_BASE, FIRST_ARRAY = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +118,8 @@ def build(template: Template, count: int, code: Code, threads: int = 1) -> Progr
             begin, end = tables.add(template.tables[k])
             tables.phases.append([0, count, 1, begin, end])
         else:
-            for action in template.actions[k]:
-                parts = parts_of(template, action, count, threads)
+            for group in template.groups[k]:
+                parts = parts_of(template, group, count, threads)
                 first = len(tables.items)
                 for part in parts:
                     begin, end = tables.add(encode(part, template, code))
@@ -138,6 +147,8 @@ def encode(instructions: list[Instruction], template: Template, code: Code) -> T
 def _place(buffer: Buffer, offset: int, bases: dict[Buffer, int]) -> tuple[int, int]:
     if buffer is ARENA:
         return (ARENA_BASE, offset)
+    if buffer is RING:
+        return (RING_BASE, offset)
     if buffer is SCRATCH:
         return (SCRATCH_BASE, offset)
     if buffer.kind == "value":

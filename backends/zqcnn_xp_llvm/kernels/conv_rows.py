@@ -36,16 +36,10 @@ class ConvRows(Kernel):
         Size of the tile: output rows, vectors of a row, output channels of a group.
     formula
         As of `ConvBlocks`; parameters are (channel, parameter) scalars.
-    pool
-        Store the maximum over 2 x 2 cells with stride 2: ``rows`` is 2, or 1 for a last row that
-        stands alone, and ``vectors`` even.
-    after
-        Apply the formula after the maximum, which is right for formulas that never fall.
 
     Notes
     -----
     Weights of a group lie as (input channel, window row, window column, output channel).
-    ``width`` is the number of columns before pooling; beyond it nothing counts.
     """
 
     pointers: ClassVar[tuple[str, ...]] = ("x", "weights", "bias", "params", "out", "res")
@@ -62,7 +56,6 @@ class ConvRows(Kernel):
         "out_channel",
         "res_row",
         "res_channel",
-        "width",
     )
 
     channels: int
@@ -74,17 +67,13 @@ class ConvRows(Kernel):
     vectors: int
     outputs: int
     formula: Formula = ACC
-    pool: bool = False
-    after: bool = False
 
     def emit(self, e: Emitter) -> None:
         """Loop over groups, rows and tiles."""
         kh, kw = self.kernel
         count = len(params_of(self.formula))
         x, w, b, p, out, res = (e.pointer(k) for k in range(6))
-        # A pooled tile starts at twice its output's place.
-        halves = 2 if self.pool else 1
-        step = self.vectors * e.lanes // halves
+        step = self.vectors * e.lanes
         with e.loop(self.integer(e, "groups")) as group:
             w_g = e.at(w, e.mul(group.index, self.channels * kh * kw * self.outputs * 4))
             b_g = e.at(b, e.mul(group.index, self.outputs * 4))
@@ -94,19 +83,15 @@ class ConvRows(Kernel):
             res_channel = e.mul(self.integer(e, "res_channel"), self.outputs)
             res_g = e.at(res, e.mul(group.index, res_channel))
             with e.loop(self.integer(e, "rows")) as row:
-                first = 1 if self.pool else self.rows
-                y = bounded(e, row.index, first, self.integer(e, "row_last"))
-                x_y = e.at(x, e.mul(y, e.mul(self.integer(e, "x_row"), halves)))
+                y = bounded(e, row.index, self.rows, self.integer(e, "row_last"))
+                x_y = e.at(x, e.mul(y, self.integer(e, "x_row")))
                 out_y = e.at(out_g, e.mul(y, self.integer(e, "out_row")))
                 res_y = e.at(res_g, e.mul(y, self.integer(e, "res_row")))
                 with e.loop(self.integer(e, "tiles")) as tile:
                     px = bounded(e, tile.index, step, self.integer(e, "tile_last"))
-                    sums = self._sums(e, e.at(x_y, e.mul(px, halves * self.step_x * 4)), w_g, b_g)
+                    sums = self._sums(e, e.at(x_y, e.mul(px, self.step_x * 4)), w_g, b_g)
                     out_t, res_t = (e.at(a, e.mul(px, 4)) for a in (out_y, res_y))
-                    if self.pool:
-                        self._store_pooled(e, sums, p_g, out_t, px)
-                    else:
-                        self._store(e, sums, p_g, out_t, res_t)
+                    self._store(e, sums, p_g, out_t, res_t)
         e.finish()
 
     def _place(self, channel: int, row: int, vector: int) -> int:
@@ -181,32 +166,6 @@ class ConvRows(Kernel):
                     s_v = e.at(s, v * wide)
                     value = _applied(e, self.formula, value, s_v, params)
                     e.store(value, e.at(o, v * wide))
-
-    def _store_pooled(
-        self, e: Emitter, sums: list[Value], p: Address, out: Address, px: Value
-    ) -> None:
-        wide = e.target.vector_bytes
-        # Cells beyond the map's last column take no part in the maximum.
-        width = e.splat_word(self.integer(e, "width"))
-        for c in range(self.outputs):
-            params = self._params(e, p, c)
-            o = e.at(out, e.mul(self.integer(e, "out_channel"), c))
-            for v in range(0, self.vectors, 2):
-                halves = []
-                for at in (v, v + 1):
-                    cells = [sums[self._place(c, r, at)] for r in range(self.rows)]
-                    if not self.after:
-                        cells = [_applied(e, self.formula, x, out, params) for x in cells]
-                    halves.append(cells[0] if len(cells) == 1 else e.largest(cells[1], cells[0]))
-                even, odd = e.evens(*halves), e.odds(*halves)
-                start = e.add(e.mul(px, 2), v * e.lanes + 1)
-                places = [2 * lane for lane in range(e.lanes)]
-                place = e.b.add(e.splat_word(start), e.word_list(places))
-                inside = e.b.icmp_signed("<", place, width)
-                value = e.largest(e.b.select(inside, odd, even), even)
-                if self.after:
-                    value = _applied(e, self.formula, value, out, params)
-                e.store(value, e.at(o, v // 2 * wide))
 
 
 def _applied(

@@ -247,9 +247,9 @@ def _conv_ways(step: ConvStep, shape: Shape, out: Geometry, count: int, pool: Po
         if m:
             ways.append(_Way(True, (True,) * count, cost))
     if out.w >= target.lanes and op.stride[1] <= 2 and not step.pair:
-        cost, _ = row_tiles(target, made, out.h, out.w, step_y=op.stride[0])
-        factor = _PARTED if op.stride[1] == 2 else 1.0
-        ways.append(_Way(False, (False,) * count, cost * terms * op.groups * factor))
+        step_y, step_x = op.stride
+        cost, _ = row_tiles(target, made, out.h, out.w, step_y=step_y, step_x=step_x)
+        ways.append(_Way(False, (False,) * count, cost * terms * op.groups))
     return ways
 
 

@@ -18,7 +18,7 @@ from zqcnn_xp.ops.scale import Scale
 from zqcnn_xp.ops.unary import Unary
 from zqcnn_xp_llvm.codegen.expression import ACC, Formula, const
 
-__all__ = ["Applied", "activation_formula", "formula_of", "never_falls", "never_negative"]
+__all__ = ["Applied", "activation_formula", "formula_of", "never_negative"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,21 +153,6 @@ def _elementwise(op: Elementwise, count: int) -> Applied:
     for term in terms[1:]:
         total = (name, total, term)
     return Applied(total)
-
-
-def never_falls(applied: Applied) -> bool:
-    """Whether a formula keeps the order of its inputs, so that it can follow a maximum."""
-    name, *rest = applied.formula
-    if applied.formula == ACC:
-        return True
-    if name in ("relu", "clip", "sigmoid", "tanh", "softplus") and rest[0] == ACC:
-        return True
-    if name == "prelu" and rest[0] == ACC:
-        slope = rest[1]
-        if slope[0] == "const":
-            return bool(slope[1] >= 0)
-        return bool((applied.params[slope[1]] >= 0).all())
-    return False
 
 
 def never_negative(formula: Formula) -> bool:

@@ -18,7 +18,15 @@ from zqcnn_xp_llvm.planner.steps import ConvStep, DenseStep, Step
 from zqcnn_xp_llvm.planner.storage import Instruction, Place, Pool, Storage, instruction
 from zqcnn_xp_llvm.planner.tiles import BlockTile, block_tiles, reshaped, row_tiles, weights_ahead
 
-__all__ = ["conv_to_blocks", "conv_to_rows", "dense"]
+__all__ = ["conv_to_blocks", "conv_to_rows", "dense", "row_params", "rows_together"]
+
+
+def rows_together(pool: Pool, step: ConvStep) -> int:
+    """Return how many rows the tallest tile of a convolution into blocks has."""
+    made = step.shape[1] // step.conv.groups
+    blocks = -(-made // pool.target.lanes)
+    _, tiles = block_tiles(pool.target, blocks, *step.shape[2:], pair=step.pair)
+    return max(tile.rows for tile in tiles)
 
 
 def _bias(step: Step, size: int) -> np.ndarray:
@@ -57,7 +65,7 @@ def conv_to_blocks(
     blocks = -(-results // lanes)
     size = out.layout.map
     _, whole = block_tiles(target, blocks, size.h, size.w, pair=step.pair)
-    tiles = [reshaped(target, tile, len(rows), size.w) for tile in whole]
+    tiles = [t if len(rows) >= t.rows else reshaped(target, t, len(rows), size.w) for t in whole]
     found = []
     for group in range(op.groups):
         part = slice(group * made, (group + 1) * made)
@@ -152,7 +160,8 @@ def conv_to_rows(
     bias = _bias(step, op.out_channels)
     width = out.layout.map.w
     tall = len(rows) if op.dilation[0] == 1 else 1
-    _, tiles = row_tiles(target, made, min(tall, len(rows)), width, step_y=op.stride[0])
+    step_y, step_x = op.stride
+    _, tiles = row_tiles(target, made, min(tall, len(rows)), width, step_y=step_y, step_x=step_x)
     found = []
     for group in range(op.groups):
         part = slice(group * made, (group + 1) * made)
@@ -190,7 +199,7 @@ def conv_to_rows(
                 places["res"] = res.at(rows.start, plane)
             integers = _integers(step, x, out, res, rows, tile.groups, tile.rows)
             integers |= _across(width, tile.vectors * target.lanes)
-            integers |= {"x_channel": lay.plane, "out_channel": out.layout.plane, "width": width}
+            integers |= {"x_channel": lay.plane, "out_channel": out.layout.plane}
             integers |= {"res_channel": 0 if res is None else res.layout.plane}
             found.append(instruction(kernel, places, integers))
     return found

@@ -68,7 +68,9 @@ def map_step(
     return [instruction(kernel, places, integers)]
 
 
-def normalize(pool: Pool, step: NormStep, x: Storage, out: Storage) -> list[Instruction]:
+def normalize(
+    pool: Pool, step: NormStep, x: Storage, out: Storage, rows: range
+) -> list[Instruction]:
     """Return the instructions that divide pixels by their lengths, over planes."""
     op = step.op
     if not isinstance(op, L2Normalize):
@@ -79,7 +81,7 @@ def normalize(pool: Pool, step: NormStep, x: Storage, out: Storage) -> list[Inst
     single = size.w < pool.target.lanes
     across = 1 if single else pool.target.lanes
     integers = {
-        "rows": size.h,
+        "rows": len(rows),
         "x_row": x.layout.row,
         "out_row": out.layout.row,
         "tiles": -(-size.w // across),
@@ -88,21 +90,21 @@ def normalize(pool: Pool, step: NormStep, x: Storage, out: Storage) -> list[Inst
         "x_channel": x.layout.plane,
         "out_channel": out.layout.plane,
     }
-    places = {"x": x.at(), "scale": scale, "out": out.at()}
+    places = {"x": x.at(rows.start), "scale": scale, "out": out.at(rows.start)}
     return [instruction(Normalize(op.eps, single), places, integers)]
 
 
 def softmax(
-    pool: Pool, step: SoftmaxStep, x: Storage, out: Storage, shape: Shape
+    pool: Pool, step: SoftmaxStep, x: Storage, out: Storage, shape: Shape, rows: range
 ) -> list[Instruction]:
     """Return the instructions of a softmax over planes or logical order."""
     op = step.op
     if not isinstance(op, SoftmaxOp):
         raise TypeError(f"{op} is no softmax")
     lanes = pool.target.lanes
-    axis = op.axis % len(shape)
+    axis, first = op.axis % len(shape), 0
     if len(shape) == 4 and axis == 1:
-        inner, outer = shape[3], shape[2]
+        inner, outer, first = shape[3], len(rows), rows.start
         strides = (x.layout.row, out.layout.row, x.layout.plane, out.layout.plane)
     else:
         inner = 1
@@ -126,7 +128,7 @@ def softmax(
         "x_step": strides[2],
         "out_step": strides[3],
     }
-    return [instruction(kernel, {"x": x.at(), "out": out.at()}, integers)]
+    return [instruction(kernel, {"x": x.at(first), "out": out.at(first)}, integers)]
 
 
 Loop = tuple[int, int, int]

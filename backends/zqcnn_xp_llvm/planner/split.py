@@ -6,9 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 from zqcnn_xp_llvm.kernels.conv_blocks import ConvBlocks
+from zqcnn_xp_llvm.planner.bands import LEAST_ROWS, Group
 from zqcnn_xp_llvm.planner.steps import ConvStep, DenseStep, MapStep, WindowStep
 from zqcnn_xp_llvm.planner.storage import Instruction
 from zqcnn_xp_llvm.planner.template import Action, Template
+from zqcnn_xp_llvm.planner.waves import wave
 
 __all__ = ["parts_of"]
 
@@ -18,14 +20,12 @@ PARTS = 2
 WORTH = 8 << 10
 
 
-def parts_of(
-    template: Template, action: Action, count: int, threads: int
-) -> list[list[Instruction]]:
+def parts_of(template: Template, group: Group, count: int, threads: int) -> list[list[Instruction]]:
     """Return instructions that may run at the same time, in about equal lists.
 
     Parameters
     ----------
-    template, action
+    template, group
         What to run.
     count
         Samples, for matrix products.
@@ -33,6 +33,11 @@ def parts_of(
         That share the work.
     """
     most = threads * PARTS if threads > 1 else 1
+    if len(group.actions) > 1:
+        heights = [action.writes.layout.map.h for action in group.actions]
+        parts = max(min(most, min(heights) // LEAST_ROWS), 1)
+        return [wave(template, group, (k, parts)) for k in range(parts)]
+    (action,) = group.actions
     step = action.step
     if isinstance(step, DenseStep):
         return _by_groups(template.lower(action, count), most, template.pool.target.vector_bytes)

@@ -27,7 +27,8 @@ class Buffer:
     Parameters
     ----------
     kind
-        ``"weights"`` (packed, fixed), ``"arena"`` (reused within a sample), ``"scratch"`` (a
+        ``"weights"`` (packed, fixed), ``"arena"`` (reused within a sample), ``"ring"`` (a
+        thread's, some rows of maps), ``"scratch"`` (a
         thread's, reused by every few instructions), ``"value"`` (one array over the batch:
         inputs, outputs, what crosses phases), ``"nowhere"``.
     name
@@ -38,7 +39,7 @@ class Buffer:
         The packed weights.
     """
 
-    kind: Literal["weights", "arena", "scratch", "value", "nowhere"]
+    kind: Literal["weights", "arena", "ring", "scratch", "value", "nowhere"]
     name: str = ""
     sample: int = 0
     array: Any = None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Shape
 from zqcnn_xp_llvm.planner.assign import assign, transform_of, window_of
+from zqcnn_xp_llvm.planner.bands import Group, grouped
 from zqcnn_xp_llvm.planner.formulas import never_negative
 from zqcnn_xp_llvm.planner.fuse import make_steps
 from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
-from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense
+from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense, rows_together
 from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, normalize, softmax
 from zqcnn_xp_llvm.planner.lower_window import window
 from zqcnn_xp_llvm.planner.lower_winograd import Transformed
@@ -32,11 +33,14 @@ from zqcnn_xp_llvm.planner.steps import (
     WindowStep,
 )
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction, Pool, Storage
+from zqcnn_xp_llvm.planner.waves import ring_rows, wave
 from zqcnn_xp_llvm.planner.winograd import Scratch
 
-__all__ = ["Action", "Template"]
+__all__ = ["ARENA", "RING", "Action", "Held", "Template"]
 
 ARENA = Buffer("arena")
+RING = Buffer("ring")
+"""Maps of which a thread holds a few rows."""
 
 
 @dataclass(eq=False)
@@ -59,6 +63,10 @@ class Held:
     layout: Layout
     buffer: Buffer
     slot: Slot | None = None
+
+    def place(self) -> Storage:
+        """Return where it lies, once memory has been given out."""
+        return self.storage
 
     @property
     def storage(self) -> Storage:
@@ -96,6 +104,7 @@ class Template:
     outputs: tuple[str, ...] = field(init=False)
     phases: list[Phase] = field(init=False)
     actions: list[list[Action]] = field(init=False)
+    groups: list[list[Group]] = field(init=False)
     arena: Arena = field(init=False)
     values: dict[str, Held] = field(init=False)
     kinds: dict[str, bool] = field(init=False)
@@ -122,6 +131,7 @@ class Template:
         self._held: dict[str, list[Held]] = {}
         self._slots: list[Slot] = []
         self._clock = 0
+        self._times: dict[Action, int] = {}
         self.values = {}
         self.arrays: list[Held] = []
         self.tables: dict[int, Any] = {}
@@ -129,8 +139,13 @@ class Template:
             self._array(name, self._layout(name, "plain"))
         self._cross = self._crossing()
         self.actions = [self._act(phase, k) for k, phase in enumerate(self.phases)]
-        self.arena = arrange(self._slots)
+        self.groups = [grouped(self, actions) for actions in self.actions]
+        self.rings: dict[Group, dict[Held, int]] = {}
         self.scratch = Scratch()
+        self._keep_together()
+        ringed = {id(held.slot) for rings in self.rings.values() for held in rings}
+        self.arena = arrange([slot for slot in self._slots if id(slot) not in ringed])
+        self.ring = arrange([slot for slot in self._slots if id(slot) in ringed])
 
     # Deciding where values lie.
 
@@ -170,15 +185,54 @@ class Template:
             later = phase.steps[k + 1 :]
             writes = self._place(step, reads, later, actions)
             if not (isinstance(step, MoveStep) and is_reshape(step.op)):
-                actions.append(Action(step, tuple(reads), writes))
+                self._record(actions, Action(step, tuple(reads), writes))
             for held in (*reads, writes):
                 self._use(held)
             if step.writes in self._cross and writes.buffer is ARENA:
                 kind = "plain" if self._crosses_plain(step.writes) else writes.layout.kind
                 outside = self._array(step.writes, self._layout(step.writes, kind))
-                actions.append(Action(None, (writes,), outside))
+                self._record(actions, Action(None, (writes,), outside))
                 self._use(writes)
         return actions
+
+    def _record(self, actions: list[Action], action: Action) -> None:
+        self._times[action] = self._clock
+        actions.append(action)
+
+    def _keep_together(self) -> None:
+        """Let all values of a group live as long as the group: its steps run in turn.
+
+        Values that nothing else reads hold a few rows, in memory of the thread's own.
+        """
+        for group in (g for phase in self.groups for g in phase if g.bands > 1):
+            written = [a.writes.slot for a in group.actions if a.writes.slot]
+            begin = min((slot.first for slot in written), default=0)
+            end = max(self._times[action] for action in group.actions)
+            rings = ring_rows(self, group, self._inner(group, end))
+            self.rings[group] = rings
+            for held, rows in rings.items():
+                if held.slot is not None:
+                    shape = replace(held.layout.map, h=rows)
+                    held.slot.layout = replace(held.layout, map=shape)
+                    held.buffer = RING
+            for slot in written:
+                slot.first = min(slot.first, begin)
+            for held in (h for a in group.actions for h in (*a.reads, a.writes)):
+                if held.slot is not None:
+                    held.slot.last = max(held.slot.last, end)
+
+    def _inner(self, group: Group, end: int) -> list[Held]:
+        """Return the values that a group writes and nobody else reads."""
+        ends = {group.actions[k].writes for k in group.ends}
+        slots = [a.writes.slot for a in group.actions]
+        return [
+            a.writes
+            for a in group.actions
+            if a.writes.slot is not None
+            and a.writes not in ends
+            and a.writes.slot.last <= end
+            and slots.count(a.writes.slot) == 1
+        ]
 
     def _use(self, held: Held) -> None:
         if held.slot is not None:
@@ -212,7 +266,7 @@ class Template:
         self._clock += 1
         made = self._new(value, self._layout(value, kind, border))
         self._use(source)
-        actions.append(Action(None, (source,), made))
+        self._record(actions, Action(None, (source,), made))
         return made
 
     def _crosses_plain(self, value: str) -> bool:
@@ -261,7 +315,7 @@ class Template:
         if value in self._cross or source.buffer is not ARENA:
             made = self._array(value, layout)
             seen = Held(value, layout, source.buffer, source.slot)
-            actions.append(Action(None, (seen,), made))
+            self._record(actions, Action(None, (seen,), made))
             return made
         held = Held(value, layout, source.buffer, source.slot)
         self._held.setdefault(value, []).append(held)
@@ -274,14 +328,26 @@ class Template:
         step = action.step
         if isinstance(step, ConvStep) and action.writes.layout.kind == "blocks":
             m, _ = transform_of(self.pool, step, self.shapes[step.reads[0]])
-            return m or 1
-        return 2 if isinstance(step, WindowStep) else 1
+            return m or rows_together(self.pool, step)
+        return 2 if isinstance(step, ConvStep | WindowStep) else 1
 
     def instructions(self, phase: int, count: int) -> list[Instruction]:
         """Return the instructions of a phase: for one sample, or for ``count`` of them."""
-        return [i for action in self.actions[phase] for i in self.lower(action, count)]
+        found: list[Instruction] = []
+        for group in self.groups[phase]:
+            if group.bands > 1:
+                found += wave(self, group)
+            else:
+                found += [i for action in group.actions for i in self.lower(action, count)]
+        return found
 
-    def lower(self, action: Action, count: int = 1, rows: range | None = None) -> list[Instruction]:
+    def lower(
+        self,
+        action: Action,
+        count: int = 1,
+        rows: range | None = None,
+        storage: Callable[[Held], Storage] | None = None,
+    ) -> list[Instruction]:
         """Return the instructions of one action.
 
         Parameters
@@ -292,9 +358,12 @@ class Template:
             Samples, for matrix products.
         rows
             Rows of the result to compute; None for all.
+        storage
+            Where values lie, if not in their own places.
         """
-        step, out = action.step, action.writes.storage
-        xs = [held.storage for held in action.reads]
+        where = storage or Held.place
+        step, out = action.step, where(action.writes)
+        xs = [where(held) for held in action.reads]
         lines = range(out.layout.map.h) if rows is None else rows
         if step is None:
             return convert(self.pool, xs[0], out, lines)
@@ -302,7 +371,9 @@ class Template:
         shapes = [self.shapes[v] for v in step.reads]
         if isinstance(step, ConvStep):
             m, _ = transform_of(self.pool, step, shapes[0])
-            if m and out.layout.kind == "blocks" and len(lines) >= m:
+            if m and out.layout.kind == "blocks":
+                # Too few rows for a tile begin earlier: computed twice, to the same values.
+                lines = range(max(min(lines.start, lines.stop - m), 0), lines.stop)
                 border = window_of(step, shapes[0]).border
                 before = (border.top, border.left)
                 return Transformed(
@@ -315,9 +386,9 @@ class Template:
         if isinstance(step, MapStep):
             return map_step(self.pool, step, xs, out, lines)
         if isinstance(step, NormStep):
-            return normalize(self.pool, step, xs[0], out)
+            return normalize(self.pool, step, xs[0], out, lines)
         if isinstance(step, SoftmaxStep):
-            return softmax(self.pool, step, xs[0], out, shapes[0])
+            return softmax(self.pool, step, xs[0], out, shapes[0], lines)
         if isinstance(step, MoveStep):
             return move(self.pool, step, xs, out, shapes, lines)
         if isinstance(step, DenseStep):

@@ -26,6 +26,8 @@ IN_FLIGHT = 8
 LOADS_PER_CYCLE = 2
 # Bytes by which weights from memory are asked for ahead: 32 KB measured best of 8 to 256.
 _AHEAD = 32 << 10
+# Cost of picking every other pixel out of two vectors.
+_PICK = 1.0
 # Cost of starting a tile, in multiply-adds for each step of the sum: what the loops around the
 # products take.
 START = 1.0
@@ -133,7 +135,7 @@ def block_tiles(
 
 @cache
 def row_tiles(
-    target: Target, outputs: int, h: int, w: int, *, step_y: int = 1, pool: bool = False
+    target: Target, outputs: int, h: int, w: int, *, step_y: int = 1, step_x: int = 1
 ) -> tuple[float, tuple[RowTile, ...]]:
     """Return the cost of a step of the sum over the whole map, and the tiles to use.
 
@@ -144,25 +146,23 @@ def row_tiles(
     outputs
         Output channels.
     h, w
-        Rows and columns, ``w`` no less than a vector; with ``pool`` after pooling.
-    step_y
-        Vertical stride.
-    pool
-        Two rows and an even number of vectors make one.
+        Rows and columns, ``w`` no less than a vector.
+    step_y, step_x
+        Strides.
     """
     best: tuple[float, tuple[RowTile, ...]] = (float("inf"), ())
-    for rows in (2,) if pool else (1, 2):
-        if rows > h and not pool:
+    for rows in (1, 2):
+        if rows > h:
             continue
         for vectors in range(1, 7):
-            columns = vectors * target.lanes // (2 if pool else 1)
-            if columns > w or (pool and vectors % 2):
+            columns = vectors * target.lanes
+            if columns > w:
                 continue
             room = max(_row_room(target, rows, vectors, step_y), 1)
             most = room // (rows * vectors)
             if not most:
                 continue
-            tiles_x, tiles_y = -(-w // columns), -(-h // (1 if pool else rows))
+            tiles_x, tiles_y = -(-w // columns), -(-h // rows)
             # Balanced groups: 10 channels of at most 8 are 5 and 5, not 8 and 2.
             count = -(-outputs // most)
             each = -(-outputs // count)
@@ -174,6 +174,8 @@ def row_tiles(
                 # A vector serves all rows that see it, so rows share what they load.
                 loads = size + vectors * (1 + (rows - 1) * 0.4)
                 cycles = _cycles(size * rows * vectors, int(loads))
+                # Pixels of a stride of 2 are picked out of two vectors.
+                cycles += _PICK * vectors if step_x == 2 else 0.0
                 cost += number * tiles_x * tiles_y * cycles
                 tiles.append(RowTile(first, number, size, rows, vectors))
             if cost < best[0] * 0.999:

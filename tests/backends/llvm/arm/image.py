@@ -15,7 +15,7 @@ import numpy as np
 from zqcnn_xp_llvm.codegen.emitter import POINTERS
 from zqcnn_xp_llvm.driver import COUNTER, STATE
 from zqcnn_xp_llvm.planner.memory import SLACK
-from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, SCRATCH_BASE, Segment
+from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, RING_BASE, SCRATCH_BASE, Segment
 
 __all__ = ["GUARD_BYTE", "Image", "Job"]
 
@@ -65,8 +65,8 @@ class Job:
         Its tables.
     weights
         Packed weights by their address here.
-    arena, scratch
-        How the memory of a sample and of a thread starts.
+    arena, ring, scratch
+        How the memory of a sample and that of a thread start.
     apart
         Each thread works on samples of its own, in an arena of its own.
     arrays, samples
@@ -76,6 +76,7 @@ class Job:
     segment: Segment
     weights: dict[int, np.ndarray]
     arena: np.ndarray
+    ring: np.ndarray
     scratch: np.ndarray
     apart: bool
     arrays: list[np.ndarray]
@@ -90,6 +91,7 @@ class Job:
             if thread == 0 or self.apart:
                 arena = image.put(self.arena)
             row[ARENA_BASE, 0] = arena
+            row[RING_BASE, 0] = image.put(self.ring)
             row[SCRATCH_BASE, 0] = image.put(self.scratch)
         bases[:, FIRST_ARRAY:, 0] = arrays
         bases[:, FIRST_ARRAY:, 1] = self.samples

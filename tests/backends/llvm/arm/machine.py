@@ -18,7 +18,7 @@ from zqcnn_xp.graph import Graph
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp_llvm.code import compile_object
 from zqcnn_xp_llvm.kernels.base import Kernel
-from zqcnn_xp_llvm.planner.memory import SLACK
+from zqcnn_xp_llvm.planner.memory import SLACK, Arena
 from zqcnn_xp_llvm.planner.storage import Pool
 from zqcnn_xp_llvm.planner.template import Template
 from zqcnn_xp_llvm.program import build
@@ -114,9 +114,7 @@ class Arm:
         pool = Pool(NEON, exact=exact)
         template = Template(graph, shapes, pool)
         program = build(template, count, self, threads)
-        arena = np.zeros(template.arena.size + SLACK, np.uint8)
-        for start, size, value in template.arena.filled:
-            arena[start : start + size].view(np.float32)[:] = value
+        arena, ring = (_filled(arena) for arena in (template.arena, template.ring))
         arrays, plain = [], {}
         for held in template.arrays:
             if held.layout.kind == "plain":
@@ -140,6 +138,7 @@ class Arm:
                 segment,
                 weights,
                 arena,
+                ring,
                 np.zeros(template.scratch.size + SLACK, np.uint8),
                 count > 1,
                 arrays,
@@ -178,3 +177,10 @@ class Arm:
             command: list[Any] = [self.compiler, *flags, f"-I{self.folder}", "-o", program]
             subprocess.run([*command, runner, *self._objects], check=True)
         return program
+
+
+def _filled(arena: Arena) -> np.ndarray:
+    memory = np.zeros(arena.size + SLACK, np.uint8)
+    for start, size, value in arena.filled:
+        memory[start : start + size].view(np.float32)[:] = value
+    return memory
