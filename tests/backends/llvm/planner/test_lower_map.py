@@ -137,7 +137,7 @@ def moves(draw):
         return Slice(axis, start, stop, draw(st.integers(1, 3))), (shape,)
     if kind == "upsample":
         size = (h * draw(st.integers(1, 3)), w * draw(st.integers(1, 3)))
-        return Upsample("nearest", size=size), (shape,)
+        return Upsample("nearest", size=size, rounding="floor"), (shape,)
     if kind == "crop":
         like = (n, draw(st.integers(1, c)), draw(st.integers(1, h)), draw(st.integers(1, w)))
         return Crop(1, center=True), (shape, like)
