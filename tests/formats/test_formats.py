@@ -96,6 +96,14 @@ def test_a_broken_plugin_warns_and_does_not_break_the_rest(plugins):
     assert graph.outputs == ("y",)
 
 
+def test_a_named_format_loads_its_plugin_alone(plugins):
+    plugins(broken="no_such_module_anywhere:reader")
+    # Loading the other one would warn, which is an error here.
+    assert find_reader(TEXT, "zqcnn")[0] is zqcnn
+    with pytest.warns(RuntimeWarning, match="cannot be loaded"), pytest.raises(InputError):
+        find_reader(TEXT, "broken")
+
+
 def test_a_plugin_that_is_no_reader_warns(plugins):
     plugins(nothing="here:nothing")
     with pytest.warns(RuntimeWarning, match="'nothing' .* is no reader: it needs name"):

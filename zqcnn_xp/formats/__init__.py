@@ -7,8 +7,9 @@ A reader is a module-level object with `Reader`'s members, named by an entry poi
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from zqcnn_xp.errors import FormatError, InputError
@@ -65,8 +66,13 @@ def list_formats() -> dict[str, Reader]:
     >>> "zqcnn" in list_formats()
     True
     """
+    return _loaded(entry_points(group=GROUP))
+
+
+def _loaded(points: Iterable[EntryPoint]) -> dict[str, Reader]:
+    """Load some readers; what cannot be loaded warns."""
     found: dict[str, Reader] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+    for point in sorted(points, key=lambda p: p.name):
         try:
             reader = point.load()
         except Exception as error:
@@ -77,7 +83,7 @@ def list_formats() -> dict[str, Reader]:
                 continue
             problem = "is no reader: it needs name, sniff and read"
         msg = f"format plugin {point.name!r} ({point.value}) {problem}"
-        warnings.warn(msg, RuntimeWarning, stacklevel=2)
+        warnings.warn(msg, RuntimeWarning, stacklevel=3)
     return found
 
 
@@ -104,14 +110,18 @@ def find_reader(model: ModelSource, format: str | None = None) -> tuple[Reader, 
     FormatError
         If no reader, or more than one, takes the file.
     """
-    readers = list_formats()
     if format is not None:
+        # The others are not imported: that takes longer than to read a small network.
+        points = entry_points(group=GROUP)
+        readers = _loaded(point for point in points if point.name == format)
         if format not in readers:
+            readers = list_formats()
             near = get_close_matches(format, readers, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             msg = f"found format {format!r}, expected one of {', '.join(readers)}{hint}"
             raise InputError(msg)
         return readers[format], model
+    readers = list_formats()
     head, filename, model = peek(model)
     able = {
         name: reader for name, reader in readers.items() if _sniffs(name, reader, head, filename)

@@ -137,7 +137,7 @@ class Source:
             return
         sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
         mips = mips_for(max(self.maps[0].shape), sides / size)
-        for mip in np.unique(mips).tolist():
+        for mip in sorted(set(mips.tolist())):
             which = np.flatnonzero(mips == mip)
             crops = crop_resize(self.maps[mip], boxes[which] / 2**mip, size, work=self.work)
             out[which] = crops
