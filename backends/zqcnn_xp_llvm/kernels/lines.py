@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 
 __all__ = ["line_taps"]
@@ -9,8 +11,8 @@ __all__ = ["line_taps"]
 
 def line_taps(
     e: Emitter, x: Address, cells: int, step: int, dilation: int, vectors: int
-) -> list[list[Value]]:
-    """Load what each of ``cells`` window columns sees, as ``vectors`` vectors.
+) -> Iterator[list[Value]]:
+    """Load what each of ``cells`` window columns sees, as ``vectors`` vectors, one by one.
 
     With a stride of 2 every other pixel is wanted: two vectors are loaded and parted, and the
     odd ones serve the next column. This reads one pixel more than is needed.
@@ -29,14 +31,11 @@ def line_taps(
         Vectors of output pixels.
     """
     wide = e.target.vector_bytes
-    if step == 1:
-        return [
-            [e.load(e.at(x, 4 * j * dilation + v * wide)) for v in range(vectors)]
-            for j in range(cells)
-        ]
     parted: dict[int, list[tuple[Value, Value]]] = {}
-    taps: list[list[Value]] = []
     for j in range(cells):
+        if step == 1:
+            yield [e.load(e.at(x, 4 * j * dilation + v * wide)) for v in range(vectors)]
+            continue
         start, odd = divmod(j * dilation, 2)
         if start not in parted:
             parted[start] = [
@@ -44,5 +43,4 @@ def line_taps(
                 for a in (8 * start + 2 * v * wide for v in range(vectors))
             ]
         part = e.odds if odd else e.evens
-        taps.append([part(*pair) for pair in parted[start]])
-    return taps
+        yield [part(*pair) for pair in parted[start]]

@@ -153,23 +153,35 @@ class WindowBlocks(Kernel):
         sums: list[Value],
     ) -> list[Value]:
         kh, kw = self.kernel
+        wide = e.target.vector_bytes
+        seen = [
+            (r, line - r * self.step_y)
+            for r in range(self.rows)
+            if 0 <= line - r * self.step_y < kh
+        ]
+        weights: dict[int, Value | None] = {}
+        for _, i in seen:
+            for cell in range(i * kw, (i + 1) * kw):
+                if self.fold != "product":
+                    weights[cell] = None
+                else:
+                    weights[cell] = held[cell] if held else e.load(e.at(w, cell * wide))
         sums = list(sums)
-        loaded: dict[int, Value] = {}
-        for r in range(self.rows):
-            i = line - r * self.step_y
-            if not 0 <= i < kh:
+        # Column by column, so that one pixel at a time needs a register.
+        for column in range((self.pixels - 1) * self.step_x + (kw - 1) * self.dilation_x + 1):
+            reached = [
+                (k, j)
+                for k in range(self.pixels)
+                for j in range(kw)
+                if k * self.step_x + j * self.dilation_x == column
+            ]
+            if not reached:
                 continue
-            for j in range(kw):
-                weight = None
-                if self.fold == "product":
-                    cell = i * kw + j
-                    weight = held[cell] if held else e.load(e.at(w, cell * e.target.vector_bytes))
-                for k in range(self.pixels):
-                    column = k * self.step_x + j * self.dilation_x
-                    if column not in loaded:
-                        loaded[column] = e.load(e.at(x, column * self.in_px))
+            value = e.load(e.at(x, column * self.in_px))
+            for r, i in seen:
+                for k, j in reached:
                     at = r * self.pixels + k
-                    sums[at] = _folded(e, self.fold, loaded[column], weight, sums[at])
+                    sums[at] = _folded(e, self.fold, value, weights[i * kw + j], sums[at])
         return sums
 
 
@@ -262,15 +274,15 @@ class WindowRows(Kernel):
         for line in range(kh + (self.rows - 1) * self.step_y):
             x_i = e.at(x, e.mul(self.integer(e, "x_tap"), line))
             taps = line_taps(e, x_i, kw, self.step_x, self.dilation_x, self.vectors)
-            for r in range(self.rows):
-                i = line - r * self.step_y
-                if not 0 <= i < kh:
-                    continue
-                for j in range(kw):
+            for j, pixels in enumerate(taps):
+                for r in range(self.rows):
+                    i = line - r * self.step_y
+                    if not 0 <= i < kh:
+                        continue
                     weight = None if weights is None else weights[i * kw + j]
                     for v in range(self.vectors):
                         at = r * self.vectors + v
-                        sums[at] = _folded(e, self.fold, taps[j][v], weight, sums[at])
+                        sums[at] = _folded(e, self.fold, pixels[v], weight, sums[at])
         return sums
 
 

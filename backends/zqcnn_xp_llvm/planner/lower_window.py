@@ -14,7 +14,7 @@ from zqcnn_xp_llvm.planner.lower_conv import row_params
 from zqcnn_xp_llvm.planner.pack import block_vectors
 from zqcnn_xp_llvm.planner.steps import Step
 from zqcnn_xp_llvm.planner.storage import Instruction, Place, Pool, Storage, instruction
-from zqcnn_xp_llvm.planner.tiles import window_pixels
+from zqcnn_xp_llvm.planner.tiles import window_tile
 
 __all__ = ["window"]
 
@@ -34,10 +34,8 @@ def window(
     blocks = lay.kind == "blocks"
     lanes = pool.target.lanes
     width, count = out.layout.map.w, len(rows)
-    # Two rows share most of what they load where the stride is small.
-    tall = 2 if found.stride[0] < found.kernel[0] and found.dilation[0] == 1 and count > 1 else 1
-    if found.kernel[0] > 5:
-        tall = 1
+    part = found.stride if found.dilation == (1, 1) else (found.kernel[0], found.stride[1])
+    tall, across = window_tile(pool.target, found.kernel, part, count, width, blocks=blocks)
     common = {
         "fold": found.fold,
         "kernel": found.kernel,
@@ -48,21 +46,17 @@ def window(
     }
     unit = "block" if blocks else "channel"
     if blocks:
-        shape_x = {"columns": found.kernel[1], "step": found.stride[1]}
-        pixels = window_pixels(pool.target, width, tall, **shape_x)
         kernel: WindowBlocks | WindowRows = WindowBlocks(
             **common,  # type: ignore[arg-type]
             in_px=lay.pixel,
             out_px=out.layout.pixel,
             res_px=0 if res is None else res.layout.pixel,
             rows=tall,
-            pixels=pixels,
+            pixels=across,
         )
-        across = pixels
     else:
-        vectors = max(min(width // lanes, 4 if found.stride[1] == 1 else 2), 1)
-        kernel = WindowRows(**common, rows=tall, vectors=vectors)  # type: ignore[arg-type]
-        across = vectors * lanes
+        kernel = WindowRows(**common, rows=tall, vectors=across)  # type: ignore[arg-type]
+        across *= lanes
     top = rows.start * found.stride[0] - found.border.top
     places: dict[str, Place] = {
         "x": x.at(top, 0, -found.border.left),

@@ -18,7 +18,7 @@ __all__ = [
     "reshaped",
     "row_tiles",
     "weights_ahead",
-    "window_pixels",
+    "window_tile",
 ]
 
 # Sums that have to be in flight to start one multiply-add a cycle (latency of 4, two pipes).
@@ -27,7 +27,9 @@ LOADS_PER_CYCLE = 2
 # Bytes by which weights from memory are asked for ahead: 32 KB measured best of 8 to 256.
 _AHEAD = 32 << 10
 # Cost of picking every other pixel out of two vectors.
-_PICK = 1.0
+_PICK = 3.0
+# Cost of storing a result, and of starting a window's tile.
+_STORE, _TILE = 2.5, 6.0
 # Cost of starting a tile, in multiply-adds for each step of the sum: what the loops around the
 # products take.
 START = 1.0
@@ -207,26 +209,45 @@ def reshaped(target: Target, tile: BlockTile, h: int, w: int) -> BlockTile:
 
 
 @cache
-def window_pixels(
-    target: Target, w: int, rows: int, *, columns: int = 3, step: int = 1, most: int = 14
-) -> int:
-    """Return how many pixels a window kernel folds at a time: whole tiles of even size.
+def window_tile(
+    target: Target,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    h: int,
+    w: int,
+    *,
+    blocks: bool,
+) -> tuple[int, int]:
+    """Return the rows and, of a row, the pixels or vectors that a window kernel folds at a time.
 
     Parameters
     ----------
     target
-        The processor.
-    w, rows
-        Columns of the map, rows of a tile.
-    columns, step
-        Width and horizontal stride of the window.
-    most
-        Bound of the result.
+        Registers and lanes.
+    kernel, stride
+        (vertical, horizontal). With a tall window or rows that share little, one row at a time.
+    h, w
+        Rows and columns of the result; in planes ``w`` is no less than a vector.
+    blocks
+        A vector is a pixel of a block of channels, and not a piece of a row.
     """
-    room = target.registers - 11
-    if target.by_lane:
-        # A row of pixels is held, beside nine weights and the sums.
-        room = (room - 2 - columns + step) * rows // (rows + step)
-    room = max(min(room // rows, most), 1)
-    tiles = -(-w // room)
-    return -(-w // tiles)
+    lanes = 1 if blocks else target.lanes
+    cells = kernel[0] * kernel[1]
+    held = min(cells, 9) if target.registers > 16 else 0
+    room = target.registers - held - 4
+    tall = 4 if stride[0] < kernel[0] <= 5 else 1
+    best = (float("inf"), 1, 1)
+    for rows in range(1, min(h, tall) + 1):
+        for across in range(1, max(min(w // lanes, 14), 1) + 1):
+            if rows * across > max(room, 1):
+                continue
+            lines = (rows - 1) * stride[0] + kernel[0]
+            if blocks:
+                loads = float(lines * ((across - 1) * stride[1] + kernel[1]))
+            else:
+                # Two thirds of the loads straddle cache lines; with a stride, pixels are picked.
+                loads = lines * kernel[1] * across * (1.6 if stride[1] == 1 else 2.5)
+            tiles = -(-h // rows) * -(-w // (across * lanes))
+            cost = tiles * (rows * across * (cells + _STORE) + loads / 2 + _TILE)
+            best = min(best, (cost, rows, across))
+    return best[1], best[2]

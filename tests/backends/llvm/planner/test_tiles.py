@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("llvmlite")
 
-from zqcnn_xp_llvm.planner.tiles import block_tiles, row_tiles, window_pixels
+from zqcnn_xp_llvm.planner.tiles import block_tiles, row_tiles, window_tile
 from zqcnn_xp_llvm.target import NEON
 
 TARGETS = [
@@ -68,10 +68,18 @@ def test_channels_are_covered_once_and_fit(target, outputs, h, w, step_y):
         assert tile.outputs * tile.rows * tile.vectors < target.registers
 
 
-@given(target=targets, w=st.integers(1, 300), rows=st.integers(1, 2))
-def test_pixels_of_a_window_cover_a_row_evenly(target, w, rows):
-    pixels = window_pixels(target, w, rows)
-    assert 1 <= pixels <= w
-    assert pixels * rows <= target.registers
-    tiles = -(-w // pixels)
-    assert tiles * pixels - w < tiles  # the last tile repeats less than a pixel for each
+@settings(max_examples=150, deadline=None)
+@given(
+    target=targets,
+    kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    stride=st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    h=st.integers(1, 40),
+    w=st.integers(16, 300),
+    blocks=st.booleans(),
+)
+def test_windows_fold_no_more_than_registers_hold(target, kernel, stride, h, w, blocks):
+    rows, across = window_tile(target, kernel, stride, h, w, blocks=blocks)
+    assert 1 <= rows <= min(h, 4)
+    assert 1 <= across * (1 if blocks else target.lanes) <= w
+    assert rows * across == 1 or rows * across < target.registers
+    assert rows == 1 or stride[0] < kernel[0]
