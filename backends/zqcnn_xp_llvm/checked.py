@@ -128,11 +128,7 @@ class _Run:
         self.made = made
         template = made.template
         self.arena = Guarded("the arena", template.arena.size + SLACK)
-        # Rows move within a ring, so that its bounds are those of all rings.
-        self.ring = Guarded("the rings", template.ring.size + SLACK)
-        self.ring.floats[:] = 0.0
-        for start, size, value in template.ring.filled:
-            self.ring.floats[start // 4 : (start + size) // 4] = value
+        self.rings = Guarded("the rings", template.ring.size + SLACK)
         self.scratch = Guarded("scratch memory", template.scratch.size)
         self.arrays = {
             held.buffer: Guarded(held.value, _size(held, made)) for held in template.arrays
@@ -141,8 +137,10 @@ class _Run:
         self.others: dict[str, Host] = {}
         self.sums: dict[Buffer, int] = {}
         self.started: set[Slot] = set()
-        acted = (a for works in made.work for work in works for a in work.actions)
-        for slot in {h.slot for a in acted for h in (*a.reads, a.writes) if h.slot}:
+        acted = [a for works in made.work for work in works for a in work.actions]
+        touched = [(h.slot, h.buffer) for a in acted for h in (*a.reads, a.writes) if h.slot]
+        self.ringed = {slot for slot, buffer in touched if buffer is RING}
+        for slot in dict(touched):
             if not slot.layout.border.empty:
                 self._memory(slot)[:] = slot.layout.border.value
 
@@ -184,7 +182,9 @@ class _Run:
                 self.started.add(slot)
                 _cells(slot.layout, self._memory(slot))[...] = UNWRITTEN
         for part in work.parts:
-            self.scratch.poison()  # each thread has its own
+            self.scratch.poison()  # each thread has its own, and rings of its own
+            for slot in self.ringed.intersection(slots):
+                _cells(slot.layout, self._memory(slot))[...] = UNWRITTEN
             for instruction in part:
                 self._call(work, instruction, sample)
         for slot, action in slots.items():
@@ -239,17 +239,14 @@ class _Run:
         if buffer is SCRATCH:
             start = self.scratch.address
             return ("scratch memory", start, (start, start + 4 * self.scratch.floats.size))
-        if buffer is RING:
-            start = self.ring.address
-            return ("the rings", start, (start, start + 4 * self.ring.floats.size))
-        if buffer is ARENA:
+        if buffer in (ARENA, RING):
             written = pointer == "out"
             if written:
                 candidates = [a.writes for a in work.actions]
             else:
                 candidates = [held for a in work.actions for held in a.reads]
-            held, slot = _nearest(candidates, offset)
-            start = self.arena.address
+            held, slot = _nearest([held for held in candidates if held.buffer is buffer], offset)
+            start = (self.rings if buffer is RING else self.arena).address
             low = start + slot.start
             # Vectors may be read behind the last element of a map, never written.
             high = low + slot.layout.bytes + (0 if written else SLACK)
@@ -264,15 +261,12 @@ class _Run:
         return (f"value {memory.name!r}", start, bounds)
 
     def _memory(self, slot: Slot) -> Host:
-        ringed = any(
-            slot is held.slot for rings in self.made.template.rings.values() for held in rings
-        )
-        memory = self.ring if ringed else self.arena
+        memory = self.rings if slot in self.ringed else self.arena
         return memory.floats[slot.start // 4 : (slot.start + slot.layout.bytes) // 4]
 
     def finish(self) -> None:
         """Compare the guard words, and the weights with what they were."""
-        for memory in (self.arena, self.ring, self.scratch, *self.arrays.values()):
+        for memory in (self.arena, self.rings, self.scratch, *self.arrays.values()):
             found = memory.touched()
             if found is not None:
                 raise KernelError("a kernel", "this call", memory.name, found, "guards untouched")
