@@ -11,7 +11,6 @@ from zqcnn_xp.bench.network import Network, sample
 from zqcnn_xp.errors import TrailingWeightsWarning
 from zqcnn_xp.formats import read_graph
 from zqcnn_xp.graph import Graph
-from zqcnn_xp.ops import DetectionOutput, PriorBox
 
 __all__ = ["CASES", "QUICK", "Case"]
 
@@ -62,31 +61,6 @@ def _zqcnn(model: str, weights: str | None = None) -> Callable[[Path], Graph]:
     return _file(f"zqcnn/{model}.zqparams", f"zqcnn/{weights or model}.nchwbin")
 
 
-def _without_decoding(read: Callable[[Path], Graph]) -> Callable[[Path], Graph]:
-    """Stop before boxes are decoded, which the runtimes do on the host or not at all."""
-
-    def heads(data: Path) -> Graph:
-        graph = read(data)
-        made = {value: node for node in graph.nodes for value in node.outputs}
-        wanted: list[str] = []
-        for value in graph.outputs:
-            node = made[value]
-            decoded = isinstance(node.op, DetectionOutput)
-            wanted += node.inputs if decoded else (value,)
-        priors = {v for n in graph.nodes if isinstance(n.op, PriorBox) for v in n.outputs}
-        return graph.subgraph(tuple(v for v in wanted if not _only_of(graph, v, priors)))
-
-    return heads
-
-
-def _only_of(graph: Graph, value: str, sources: set[str]) -> bool:
-    """Whether a value follows from the priors alone."""
-    if value in sources:
-        return True
-    made = next((node for node in graph.nodes if value in node.outputs), None)
-    return bool(made and made.inputs) and all(_only_of(graph, v, sources) for v in made.inputs)
-
-
 def _arcface(_: Path) -> Graph:
     from zqcnn_xp_models import iresnet
 
@@ -120,7 +94,7 @@ CASES: tuple[Case, ...] = (
     Case("headposegaze-112-gray", _zqcnn("headposegaze-112-gray"), (1, 1, 112, 112), (0.85, 0.95)),
     Case(
         "libfacedetection 240x320",
-        _without_decoding(_zqcnn("libfacedetection")),
+        _zqcnn("libfacedetection"),
         (1, 3, 240, 320),
         (0.8, 0.9),
         pixels=True,

@@ -163,7 +163,11 @@ def _network(args: argparse.Namespace) -> Network:
             msg = f"{args.model}: names no sizes for input {name!r}, expected --shape N,C,H,W"
             raise InputError(msg)
     graph.shapes(shapes)  # a shape that it does not admit is named here
-    return sample(graph, shapes, seed=args.seed)
+    network = sample(graph, shapes, seed=args.seed)
+    left_out = [value for value in graph.outputs if value not in network.graph.outputs]
+    if left_out:
+        note(f"timed without {', '.join(left_out)}: decoding boxes is no part of the network")
+    return network
 
 
 def _print(args: argparse.Namespace, network: Network, found: Comparison, threads: int) -> None:
