@@ -61,8 +61,11 @@ def crop_resize(
         out = np.empty((n, 3, size, size), np.float32).transpose(0, 2, 3, 1)
     if not n:
         return out
-    x_first, x_share = _axis(boxes[:, 0::2], size, width, accumulate)
-    y_first, y_share = _axis(boxes[:, 1::2], size, source.shape[0], accumulate)
+    # Both axes at once: x, then y.
+    begins, ends = boxes.T[:2], boxes.T[2:]
+    at = positions(size, ends - begins, begins, accumulate=accumulate)
+    found = taps(at, np.array(source.shape[::-1])[:, None, None])
+    (x_first, y_first), (x_share, y_share) = found.first, found.inside
     y_first *= width
     work = Workspace() if work is None else work
     step = max(1, _PIXELS // (size * size))
@@ -78,12 +81,3 @@ def crop_resize(
         planes = out[begin:end].transpose(3, 0, 1, 2)
         blend_at(source, index, shares[0], shares[1], planes, work)
     return out
-
-
-def _axis(
-    ends: NDArray[np.floating], size: int, pixels: int, accumulate: bool
-) -> tuple[NDArray[np.intp], Float32]:
-    """Return the first neighbours along one axis and the shares of the ones after them."""
-    begin, end = ends[:, 0], ends[:, 1]
-    found = taps(positions(size, end - begin, begin, accumulate=accumulate), pixels)
-    return found.first, found.inside

@@ -74,6 +74,8 @@ def suppress(
     order = np.argsort(-scores, kind="stable") if exact else np.argsort(scores, kind="stable")[::-1]
     if not exact and threshold >= 1:
         return order, np.zeros_like(order)
+    if order.size < 2:
+        return order, np.zeros_like(order)
     limit = boxes.dtype.type(threshold)
     boxes = boxes[order]
     area = areas(boxes)
@@ -103,8 +105,6 @@ def suppress(
         rest = np.concatenate(alive) if alive else rest
         winners.append(block)
         counts.append(fallen)
-    if not winners:
-        return order, np.zeros_like(order)
     return order[np.concatenate(winners)], np.concatenate(counts)
 
 

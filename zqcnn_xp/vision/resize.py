@@ -110,11 +110,13 @@ def positions(
     return (np.arange(outputs) + shift) * step - shift + np.asarray(start, np.float64)[..., None]
 
 
-def taps(coordinates: NDArray[np.floating], size: int, border: Border = "edge") -> Taps:
+def taps(
+    coordinates: NDArray[np.floating], size: int | NDArray[np.integer], border: Border = "edge"
+) -> Taps:
     """Turn coordinates into neighbours within ``size`` pixels and the share of the second.
 
     Indices outside repeat the edge; with ``border="zero"`` a second neighbour beyond the end
-    counts as 0.
+    counts as 0. Sizes of an array belong to the coordinates that they broadcast to.
 
     Examples
     --------
@@ -126,7 +128,7 @@ def taps(coordinates: NDArray[np.floating], size: int, border: Border = "edge") 
     share = (coordinates - floor).astype(_F)
     # Far outside is as good as just outside; clipping first keeps the conversion defined.
     np.maximum(floor, -2, out=floor)
-    np.minimum(floor, size + 1, out=floor)
+    np.minimum(floor, np.asarray(size + 1, floor.dtype), out=floor)
     first = floor.astype(np.intp)
     second = first + 1
     outside = None

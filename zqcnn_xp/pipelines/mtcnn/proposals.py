@@ -107,13 +107,16 @@ def find_cells(network: Network, level: Level, options: Options, *, alike: bool)
         # Planes of one colour, which is how sampling writes and compiled networks read best.
         planes = level.work.array("level", (1, 3, high, broad))
         x = planes.transpose(0, 2, 3, 1)
-        x[:, tall:] = 0
-        x[:, :tall, wide:] = 0
+        if padded:
+            x[:, tall:] = 0
+            x[:, :tall, wide:] = 0
         level.piece(top, left, tall, wide, x[0, :tall, :wide])
         # Cells whose window is not wholly inside belong to no face and to padding.
         inside = ((tall - window) // stride + 1, (wide - window) // stride + 1)
         cells = _above(network(x), inside, limit)
-        found.append(cells._replace(row=cells.row + row, column=cells.column + column))
+        if row or column:
+            cells = cells._replace(row=cells.row + row, column=cells.column + column)
+        found.append(cells)
     if len(found) == 1:
         return found[0]
     joined = Cells.join(found)._replace(level=None)
@@ -124,7 +127,10 @@ def _above(answer: Answer, inside: tuple[int, int], limit: np.float32) -> Cells:
     """Return the cells of a map above the threshold, within so many rows and columns."""
     prob = _map(answer.prob)[: inside[0], : inside[1], 1]
     at = np.flatnonzero(prob > limit)
-    rows, columns = np.divmod(at, prob.shape[1] or 1)
+    if not at.size:
+        none = None if answer.offsets is None else np.empty((0, 4), np.float32)
+        return Cells(at, at, np.empty(0, np.float32), none)
+    rows, columns = np.divmod(at, prob.shape[1])
     score = prob[rows, columns]
     offsets = None if answer.offsets is None else _map(answer.offsets)[rows, columns]
     good = np.isfinite(score)

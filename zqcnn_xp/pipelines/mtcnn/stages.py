@@ -124,13 +124,15 @@ def _judged(
     """Keep what passes the threshold; returns also the raw points of what is kept."""
     if answer.prob is None or answer.offsets is None:
         return found.pick(np.arange(0)), None
-    score = answer.prob[:, 1]
-    good = (score > np.float32(options.threshold(stage))) & np.isfinite(score)
-    good &= np.isfinite(answer.offsets).all(axis=1)
-    if answer.points is not None:
-        good &= np.isfinite(answer.points).all(axis=1)
-    kept = Candidates(found.boxes[good], score[good], answer.offsets[good])
-    return kept, None if answer.points is None else answer.points[good]
+    passed = np.flatnonzero(answer.prob[:, 1] > np.float32(options.threshold(stage)))
+    score, offsets = answer.prob[passed, 1], answer.offsets[passed]
+    points = None if answer.points is None else answer.points[passed]
+    kept = Candidates(found.boxes[passed], score, offsets)
+    parts = [part for part in (score[:, None], offsets, points) if part is not None]
+    if all(np.isfinite(part).all() for part in parts):
+        return kept, points
+    good = np.flatnonzero(np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0))
+    return kept.pick(good), None if points is None else points[good]
 
 
 def refine_stage(
