@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from zqcnn_xp.backend import Availability, Backend, Choice
 from zqcnn_xp.config import Setting, arguments, resolve
 from zqcnn_xp.errors import BackendUnavailable, ConfigError, InputError, ZqcnnError
+from zqcnn_xp.plugins import entry_points
 
 __all__ = ["DeviceReport", "Listed", "device_report", "get_backend", "list_backends"]
 

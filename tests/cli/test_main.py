@@ -11,6 +11,7 @@ import time
 import pytest
 
 from zqcnn_xp import __version__
+from zqcnn_xp.cli import backends as cli_backends
 from zqcnn_xp.cli import build_parser, main
 
 COMMANDS = ["detect", "run", "info", "backends", "models", "demo"]
@@ -42,6 +43,20 @@ def test_parsing_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_commands_parser_knows_that_command_alone():
+    code = (
+        "import sys; from zqcnn_xp.cli import build_parser; build_parser('detect'); "
+        "print([m for m in ('info', 'bench', 'detect') if f'zqcnn_xp.cli.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['detect']"
+    args = build_parser("detect").parse_args(["detect", "a.jpg"])
+    assert vars(args).keys() == vars(build_parser().parse_args(["detect", "a.jpg"])).keys()
+    for nothing in (None, "nonsense", "--help"):
+        parser = build_parser(nothing)
+        assert parser.parse_args(["backends"]).command == "backends"
 
 
 def test_importing_the_library_imports_no_reader_of_images():
@@ -161,6 +176,27 @@ def test_an_interrupt_is_130_without_a_traceback(tmp_path):
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err == "interrupted\n"
+
+
+def test_garbage_is_collected_as_before_after_a_command(capsys):
+    import gc
+
+    before = gc.get_threshold()
+    seen = []
+    add = cli_backends.add
+
+    def spy(commands, common):
+        seen.append(gc.get_threshold())
+        add(commands, common)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli_backends, "add", spy)
+        assert main(["backends", "--json"]) == 0
+        with pytest.raises(SystemExit):
+            main(["backends", "--nonsense"])
+    capsys.readouterr()
+    assert [threshold[0] >= 100_000 for threshold in seen] == [True, True]
+    assert gc.get_threshold() == before
 
 
 def test_main_returns_codes_in_process(capsys, tmp_path):

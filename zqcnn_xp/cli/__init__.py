@@ -12,13 +12,21 @@ configuration; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TextIO
 
 __all__ = ["main"]
+
+# Objects that are made until garbage is looked for; all imports of a detection make half of them.
+_NEW_OBJECTS = 300_000
+
+COMMANDS = ("detect", "run", "info", "convert", "diff", "bench", "backends", "models", "demo")
 
 OK, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -33,9 +41,15 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
-    from zqcnn_xp.cli import backends, bench, convert, demo, detect, diff, info, models, run
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Parameters
+    ----------
+    command
+        The one sub-command to describe, which spares the import of the others; None, or what is
+        none, describes all.
+    """
     from zqcnn_xp.cli.arguments import positive_int
 
     common = argparse.ArgumentParser(add_help=False)
@@ -60,8 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (detect, run, info, convert, diff, bench, backends, models, demo):
-        module.add(commands, common)
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        import_module(f"zqcnn_xp.cli.{name}").add(commands, common)
     return parser
 
 
@@ -129,7 +143,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.showwarning = _warn
-        return _run(args)
+    with _seldom_collected():
+        words = sys.argv[1:] if argv is None else list(argv)
+        args = build_parser(words[0] if words else None).parse_args(words)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return _run(args)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cyclic garbage less often.
+
+    Modules are full of objects that live on: to look through them again and again while they are
+    imported takes a tenth of a first detection.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(_NEW_OBJECTS, before[0]), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

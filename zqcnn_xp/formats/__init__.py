@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, Protocol, runtime_checkable
 
 from zqcnn_xp.errors import FormatError, InputError
@@ -17,6 +17,7 @@ from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.named import find_named
 from zqcnn_xp.formats.source import ModelSource, Source, name_of, peek, read_source
 from zqcnn_xp.graph import Graph
+from zqcnn_xp.plugins import entry_points
 
 __all__ = [
     "Limits",
