@@ -20,6 +20,9 @@ class Softmax(Kernel):
     ----------
     single
         Neighbouring columns are fewer than a vector: one column at a time.
+    pairs
+        Columns of two cells that lie side by side, column after column: a vector of columns at a
+        time.
 
     Notes
     -----
@@ -43,6 +46,7 @@ class Softmax(Kernel):
     )
 
     single: bool
+    pairs: bool = False
 
     def emit(self, e: Emitter) -> None:
         """Three passes over each column: the largest, the exponentials, the quotients."""
@@ -54,9 +58,26 @@ class Softmax(Kernel):
                 out = e.at(out_o, e.mul(row.index, self.integer(e, "out_row")))
                 with e.loop(self.integer(e, "tiles")) as tile:
                     step = 1 if self.single else e.lanes
-                    px = e.mul(bounded(e, tile.index, step, self.integer(e, "tile_last")), 4)
-                    self._column(e, e.at(x, px), e.at(out, px))
+                    apart = 8 if self.pairs else 4
+                    px = e.mul(bounded(e, tile.index, step, self.integer(e, "tile_last")), apart)
+                    if self.pairs:
+                        self._pairs(e, e.at(x, px), e.at(out, px))
+                    else:
+                        self._column(e, e.at(x, px), e.at(out, px))
         e.finish()
+
+    def _pairs(self, e: Emitter, x: Address, out: Address) -> None:
+        wide = e.target.vector_bytes
+        loaded = e.load(x), e.load(e.at(x, wide))
+        a, b = e.evens(*loaded), e.odds(*loaded)
+        largest = e.b.select(e.b.fcmp_ordered("<=", b, a), a, b)
+        grown = [exp(e, e.b.fsub(value, largest)) for value in (a, b)]
+        share = e.b.fdiv(e.constant(1.0), e.b.fadd(*grown))
+        made = [e.b.fmul(value, share) for value in grown]
+        half = e.lanes // 2
+        for k in range(2):
+            places = [(k * half + n // 2) + (n % 2) * e.lanes for n in range(e.lanes)]
+            e.store(e.shuffle(made[0], made[1], places), e.at(out, k * wide))
 
     def _column(self, e: Emitter, x: Address, out: Address) -> None:
         cells = self.integer(e, "cells")

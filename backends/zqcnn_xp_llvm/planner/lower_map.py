@@ -115,8 +115,12 @@ def softmax(
             outer *= size
         whole = 4 * inner * shape[axis]
         strides = (whole, whole, 4 * inner, 4 * inner)
+    pairs = inner == 1 and shape[axis] == 2 and outer >= lanes
+    if pairs:
+        # All columns in a row, as many at a time as a vector has lanes.
+        inner, outer = outer, 1
     across = lanes if inner >= lanes else 1
-    kernel = Softmax(single=across == 1)
+    kernel = Softmax(single=across == 1, pairs=pairs)
     integers = {
         "outer": outer,
         "x_outer": strides[0],

@@ -177,7 +177,7 @@ def row_tiles(
                 loads = size + vectors * (1 + (rows - 1) * 0.4)
                 cycles = _cycles(size * rows * vectors, int(loads))
                 # Pixels of a stride of 2 are picked out of two vectors.
-                cycles += _PICK * vectors if step_x == 2 else 0.0
+                cycles += _PICK * vectors * rows if step_x == 2 else 0.0
                 cost += number * tiles_x * tiles_y * cycles
                 tiles.append(RowTile(first, number, size, rows, vectors))
             if cost < best[0] * 0.999:
