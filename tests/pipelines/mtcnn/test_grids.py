@@ -75,7 +75,7 @@ def test_small_levels_are_all_in_one_batch_of_their_mip(
     assert len({small.mip for small in pyramid.together}) == len(pyramid.together)
     numbers = sorted(n for small in pyramid.together for n, _ in small.levels)
     areas = pyramid.heights * pyramid.widths
-    assert numbers == np.flatnonzero(areas <= 1 << 14).tolist()
+    assert numbers == np.flatnonzero(areas <= 1 << 15).tolist()
     for small in pyramid.together:
         ends = [pixels for _, pixels in small.levels]
         assert [p.stop - p.start for p in ends] == [int(areas[n]) for n, _ in small.levels]

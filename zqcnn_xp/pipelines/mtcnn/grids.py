@@ -19,10 +19,10 @@ from zqcnn_xp.vision.resize import Taps, positions, taps
 __all__ = ["Grid", "Pyramid", "Pyramids", "Together", "grid_for", "pyramid_for", "scales_for"]
 
 # Sizes of images remembered. One takes 20 bytes for each row and column of its levels and 16 for
-# each pixel of the small ones: about half a megabyte for 1080p, one at most.
+# each pixel of the small ones: about a megabyte.
 _MOST = 8
-# Pixels of a level that counts as small; all small ones together may have four times as many.
-_SMALL = 1 << 14
+# Pixels of a level that counts as small; all small ones together may have twice as many.
+_SMALL = 1 << 15
 
 
 class Grid(NamedTuple):
@@ -164,7 +164,7 @@ def _together(grids: tuple[Grid, ...], size: tuple[int, int]) -> tuple[Together,
     pixels = 0
     for number, grid in reversed(list(enumerate(grids))):
         count = grid.y.share.size * grid.x.share.size
-        if count > _SMALL or pixels + count > 4 * _SMALL:
+        if count > _SMALL or pixels + count > 2 * _SMALL:
             break
         if grid.x.outside is None and grid.y.outside is None:
             small.setdefault(grid.mip, []).append(number)
