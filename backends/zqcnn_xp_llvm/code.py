@@ -65,11 +65,12 @@ class Code:
     def _loaded_engine(self, objects: list[bytes]) -> Any:
         """Load objects into an engine of their own.
 
-        An engine that has run once gives constants of later objects wrong addresses.
+        An engine that has run once gives constants of later objects wrong addresses. It owns the
+        description of the target that it is made with, so that no two may share one.
         """
         empty = self._llvm.parse_assembly("")
         empty.triple = self.target.triple
-        engine = self._llvm.create_mcjit_compiler(empty, self._machine)
+        engine = self._llvm.create_mcjit_compiler(empty, _machine(self._llvm, self.target))
         for data in objects:
             engine.add_object_file(self._llvm.ObjectFileRef.from_data(data))
         engine.finalize_object()

@@ -26,9 +26,9 @@ def harness():
     return _load()
 
 
-@pytest.fixture(scope="session", params=[128, 256, 512])
+@pytest.fixture(scope="session", params=[128, 256, 512, "AVX2"])
 def width(request, harness):
-    """Bits of a vector; skips what this processor does not have."""
+    """Bits of a vector, or a name; skips what this processor does not have."""
     if request.param not in harness.WIDTHS:
         pytest.skip(f"this processor has no vectors of {request.param} bits")
     return request.param

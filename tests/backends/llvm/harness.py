@@ -16,6 +16,8 @@ from zqcnn_xp_llvm.guarded import Guarded, call_checked
 from zqcnn_xp_llvm.target import host_target
 
 WIDTHS = [width for width in (128, 256, 512) if host_target(width).lanes * 32 == width]
+if host_target(256).name == "AVX-512VL":
+    WIDTHS.append("AVX2")  # 256 bits too, with half the registers
 # At and beside the widths of vectors.
 SIZES = (1, 3, 4, 7, 8, 15, 16, 17, 31, 33)
 # Plain sums of products differ by rounding alone; transforms (Winograd) lose another digit.

@@ -19,7 +19,11 @@ AVX512 = AVX2 | {"avx512f", "avx512dq", "avx512bw", "avx512vl"}
     [
         ("x86_64", AVX512, None, "AVX-512", 16),
         ("AMD64".lower(), AVX512, 512, "AVX-512", 16),
-        ("x86_64", AVX512, 256, "AVX2", 8),
+        ("x86_64", AVX512, 256, "AVX-512VL", 8),
+        ("x86_64", AVX512, "AVX-512VL", "AVX-512VL", 8),
+        ("x86_64", AVX512, "AVX2", "AVX2", 8),
+        ("x86_64", AVX512, "SSE", "SSE", 4),
+        ("x86_64", AVX512 - {"avx512vl"}, 256, "AVX2", 8),
         ("x86_64", AVX512, 128, "SSE", 4),
         ("x86_64", AVX2, None, "AVX2", 8),
         ("x86_64", AVX2, 512, "AVX2", 8),
@@ -39,11 +43,20 @@ def test_the_widest_vectors_that_are_there(machine, features, width, name, lanes
 
 def test_narrow_vectors_leave_the_wide_ones_alone():
     """LLVM must not use what a narrower width was asked to spare."""
-    found = target_for("x86_64", "triple", "cpu", AVX512, 256)
+    found = target_for("x86_64", "triple", "cpu", AVX512, "AVX2")
+    assert found.registers == 16
     assert "+avx512" not in found.features
     assert "-avx512f" in found.features
     wide = target_for("x86_64", "triple", "cpu", AVX512)
     assert "-prefer-256-bit" in wide.features
+    short = target_for("x86_64", "triple", "cpu", AVX512, 256)
+    assert (short.features, short.registers) == (wide.features, 32)
+
+
+def test_instructions_that_are_not_there_are_named():
+    with pytest.raises(BackendUnavailable, match="found a processor without avx512bw, avx512dq"):
+        target_for("x86_64", "triple", "cpu", AVX2, "AVX-512VL")
+    assert target_for("x86_64", "triple", "cpu", AVX2, "AVX2").name == "AVX2"
 
 
 @pytest.mark.parametrize("machine", ["riscv64", "ppc64le", "i686", "armv7l", ""])

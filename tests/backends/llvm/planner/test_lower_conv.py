@@ -41,7 +41,7 @@ def convolutions(draw):
     h, w = (max(draw(sizes), (k - 1) * d + 1) for k, d in zip(kernel, dilation, strict=True))
     op = Conv2D(o, kernel, stride, dilation, pads, groups, draw(st.booleans()))
     op = replace(op, activation=draw(st.sampled_from(ACTIVATIONS)))
-    return op, (draw(st.integers(1, 5)), min(c, 33), min(h, 17), w)
+    return op, (draw(st.integers(1, 5)), min(c, 33), min(h, 19), w)
 
 
 @few
