@@ -42,7 +42,8 @@ class LlvmBackend(Backend):
         Compare every access of a kernel with the bounds of its buffer, and raise where one lies
         outside. Slow; for those who write kernels.
     width
-        Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are.
+        Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are. Or a
+        name: ``"AVX2"``, see `zqcnn_xp_llvm.target.target_for`.
 
     Raises
     ------
@@ -61,7 +62,7 @@ class LlvmBackend(Backend):
         threads: int | None = None,
         exact: bool = False,
         checked: bool = False,
-        width: int | None = None,
+        width: int | str | None = None,
     ) -> None:
         if device not in (None, "cpu"):
             msg = f"the llvm backend runs on 'cpu' alone, found device {device!r}"

@@ -12,6 +12,14 @@ __all__ = ["NEON", "Target", "host_target", "load_llvm"]
 
 PIP = "pip install 'zqcnn-xp[fast]'"
 
+# By name: lanes, registers, the features that they need.
+_X86 = {
+    "AVX-512": (16, 32, frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl"})),
+    "AVX-512VL": (8, 32, frozenset({"avx512f", "avx512dq", "avx512bw", "avx512vl", "fma"})),
+    "AVX2": (8, 16, frozenset({"avx2", "fma"})),
+    "SSE": (4, 16, frozenset[str]()),
+}
+
 
 @dataclass(frozen=True)
 class Target:
@@ -26,7 +34,8 @@ class Target:
     registers
         Vector registers.
     name
-        In words, for tables: ``"AVX-512"``, ``"AVX2"``, ``"SSE"``, ``"NEON"``.
+        In words, for tables: ``"AVX-512"``, ``"AVX-512VL"`` (short vectors of AVX-512),
+        ``"AVX2"``, ``"SSE"``, ``"NEON"``.
     l1, l2
         Data cache of one core in bytes, by level; what a block of work should fit.
     asks_ahead
@@ -91,13 +100,13 @@ def load_llvm() -> Any:
     return llvm
 
 
-def host_target(width: int | None = None) -> Target:
+def host_target(width: int | str | None = None) -> Target:
     """Return this machine's processor.
 
     Parameters
     ----------
     width
-        Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are.
+        As in `target_for`.
 
     Raises
     ------
@@ -113,7 +122,7 @@ def host_target(width: int | None = None) -> Target:
 
 
 def target_for(
-    machine: str, triple: str, cpu: str, features: set[str], width: int | None = None
+    machine: str, triple: str, cpu: str, features: set[str], width: int | str | None = None
 ) -> Target:
     """Choose vectors for a processor that LLVM describes.
 
@@ -124,38 +133,56 @@ def target_for(
     triple, cpu, features
         As LLVM detects them; features that are there.
     width
-        As in `host_target`.
+        Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are. Or the
+        name of the instructions of an x86-64 processor: ``"SSE"``, ``"AVX2"``, ``"AVX-512VL"`` or
+        ``"AVX-512"``; 256 bits are AVX-512VL's where the processor has that, as those have twice
+        as many registers.
 
     Raises
     ------
     BackendUnavailable
-        If it is neither x86-64 nor 64-bit Arm, or the width is none of the three.
+        If it is neither x86-64 nor 64-bit Arm, the width is none of these, or the processor lacks
+        the instructions.
 
     Examples
     --------
     >>> target_for("x86_64", "x86_64-linux-gnu", "znver4", {"avx2", "fma"}).name
     'AVX2'
     """
-    if width not in (None, 128, 256, 512):
+    if width not in (None, 128, 256, 512, *_X86):
         msg = f"found vectors of {width} bits, expected 128, 256 or 512"
         raise BackendUnavailable(msg)
-    most = width or 512
-    signed = ",".join(f"+{name}" for name in sorted(features))
     if machine in ("x86_64", "amd64"):
-        ahead = not cpu.startswith("znver")
-        # Vectors are explicit here: LLVM must not split them to spare the clock.
-        wide = f"{signed},-prefer-256-bit"
-        if most >= 512 and {"avx512f", "avx512dq", "avx512bw", "avx512vl"} <= features:
-            return Target(triple, cpu, wide, 16, 32, "AVX-512", asks_ahead=ahead)
-        narrow = ",".join(f"+{f}" for f in sorted(features) if not f.startswith("avx512"))
-        narrow += ",-avx512f"
-        if most >= 256 and {"avx2", "fma"} <= features:
-            return Target(triple, cpu, narrow, 8, 16, "AVX2", asks_ahead=ahead)
-        return Target(triple, cpu, narrow, 4, 16, "SSE", asks_ahead=ahead)
+        return _x86(triple, cpu, features, width)
+    signed = ",".join(f"+{name}" for name in sorted(features))
     if machine in ("aarch64", "arm64"):
         return Target(triple, cpu, signed, NEON.lanes, NEON.registers, NEON.name, l2=NEON.l2)
     msg = (
         f"the llvm backend has no code generator for {machine!r} processors: found neither "
         "x86-64 nor 64-bit Arm; use backend='numpy'"
     )
+    raise BackendUnavailable(msg)
+
+
+def _x86(triple: str, cpu: str, features: set[str], width: int | str | None) -> Target:
+    """Choose the vectors of an x86-64 processor: the first that fit, or those of a name."""
+    for name, (lanes, registers, needed) in _X86.items():
+        if isinstance(width, str):
+            if name != width:
+                continue
+            if not needed <= features:
+                missing = ", ".join(sorted(needed - features))
+                msg = f"found a processor without {missing}, expected one with {width}"
+                raise BackendUnavailable(msg)
+        elif lanes * 32 > (width or 512) or not needed <= features:
+            continue
+        if name.startswith("AVX-512"):
+            # Vectors are explicit here: LLVM must not split them to spare the clock.
+            signed = ",".join(f"+{f}" for f in sorted(features)) + ",-prefer-256-bit"
+        else:
+            signed = ",".join(f"+{f}" for f in sorted(features) if not f.startswith("avx512"))
+            signed += ",-avx512f"
+        ahead = not cpu.startswith("znver")
+        return Target(triple, cpu, signed, lanes, registers, name, asks_ahead=ahead)
+    msg = f"found no vectors of {width} for {cpu}"
     raise BackendUnavailable(msg)
