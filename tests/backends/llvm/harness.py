@@ -30,7 +30,9 @@ def backend(width=None, *, checked=False, exact=True, threads=1):
     return LlvmBackend(width=width, checked=checked, exact=exact, threads=threads)
 
 
-MODES = [(width, checked) for width in WIDTHS for checked in (False, True)]
+def lanes(width=None):
+    """Floats of a vector."""
+    return host_target(width).lanes
 
 
 def graph_of(nodes, inputs, outputs, seed=0):

@@ -66,7 +66,7 @@ def test_one_float_too_far_is_reported(harness, width, what, place, vector):
     held = arrays()
     kernel = Wrong(f"{what}:{place}", vector)
     access, at = harness.call(kernel, held, {"count": COUNT}, width=width)
-    size = width // 8 if vector else 4
+    size = 4 * harness.lanes(width) if vector else 4
     assert access == Access(0 if what == "read" else 1, size, store=what == "write")
     assert at == (-4 if place == "in front" else 4 * COUNT + 4 - size)
     # What lies outside is led away: nothing around the array has changed, nothing in it either.

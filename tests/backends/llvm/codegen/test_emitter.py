@@ -105,30 +105,30 @@ def run(harness, name, x, size, width, checked=True, **integers):
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (4, 1), (3, 7)])
 def test_loops_carry_values(harness, width, checked, n, m):
     x = np.arange(n * m) + 1
-    found = run(harness, "sum_of_products", x, width // 32, width, checked, n=n, m=m)
+    found = run(harness, "sum_of_products", x, harness.lanes(width), width, checked, n=n, m=m)
     np.testing.assert_array_equal(found, x.sum())
 
 
 def test_a_loop_of_one_turn(harness, width, checked):
-    x = np.arange(width // 32)
+    x = np.arange(harness.lanes(width))
     np.testing.assert_array_equal(run(harness, "once", x, x.size, width, checked), x + 1)
 
 
 def test_some_lanes_are_stored(harness, width, checked):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     found = run(harness, "some_lanes", np.arange(lanes) + 1, 2 * lanes, width, checked)
     np.testing.assert_array_equal(found[:lanes], [1, 2, 3] + [0] * (lanes - 3))
     np.testing.assert_array_equal(found[lanes:], np.arange(lanes) + 1)
 
 
 def test_lanes_are_parted(harness, width):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     found = run(harness, "parted", np.arange(2 * lanes), 2 * lanes, width)
     np.testing.assert_array_equal(found, [*range(0, 2 * lanes, 2), *range(1, 2 * lanes, 2)])
 
 
 def test_nan_wins_on_either_side(harness, width):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     a, b = np.arange(lanes, dtype=np.float32), np.full(lanes, 1.5, np.float32)
     a[0], b[1] = np.nan, np.nan
     found = run(harness, "extremes", [*a, *b], 2 * lanes, width)

@@ -58,7 +58,7 @@ def apply(harness, formula, width, x=None):
     x = values() if x is None else x
     a, b, c = x
     held = {"a": a, "b": b, "c": c, "p": np.float32([0.25, -2.0]), "out": np.zeros_like(a)}
-    count = a.size * 32 // width
+    count = a.size // harness.lanes(width)
     assert harness.call(Formula(formula), held, {"count": count}, width=width) is None
     return held["out"]
 

@@ -42,7 +42,7 @@ def apply(harness, name, x, width):
     padded = np.zeros(-(-x.size // 16) * 16, np.float32)
     padded[: x.size] = x
     held = {"x": padded, "out": np.zeros_like(padded)}
-    count = padded.size * 32 // width
+    count = padded.size // harness.lanes(width)
     assert harness.call(Apply(name), held, {"count": count}, width=width, checked=False) is None
     return held["out"][: x.size]
 

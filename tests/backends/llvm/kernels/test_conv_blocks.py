@@ -35,7 +35,7 @@ def convolved(x, w, step):
 def test_a_convolution(
     harness, width, checked, c, kernel, step, size, tile, planes, residual, pair
 ):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     (kh, kw), (h, w) = kernel, size
     rows, pixels, vectors = min(tile[0], h), min(tile[1], w), tile[2]
     vectors = 2 if pair else vectors
@@ -100,7 +100,7 @@ def test_a_convolution(
 @pytest.mark.parametrize("tail", [1, 3])
 def test_a_tail_leaves_the_rest_alone(harness, width, checked, tail):
     """A matrix whose last block has few channels, into logical order: nothing behind is written."""
-    lanes = width // 32
+    lanes = harness.lanes(width)
     c, n = 9, 3
     rng = np.random.default_rng(0)
     x = rng.standard_normal((n, c)).astype(np.float32)
@@ -126,6 +126,12 @@ def test_a_tail_leaves_the_rest_alone(harness, width, checked, tail):
         vectors=1,
         tail=tail,
     )
-    integers = {"groups": 1, "rows": 1, "tiles": 2, "tile_last": 1, "x_block": width // 8}
+    integers = {
+        "groups": 1,
+        "rows": 1,
+        "tiles": 2,
+        "tile_last": 1,
+        "x_block": 4 * harness.lanes(width),
+    }
     assert harness.call(op, held, integers, width=width, checked=checked) is None
     np.testing.assert_allclose(held["out"], x.astype(np.float64) @ weight, rtol=1e-5, atol=1e-5)

@@ -28,7 +28,7 @@ from zqcnn_xp_llvm.planner.pack import row_weights
 def test_a_convolution(
     harness, width, checked, c, kernel, steps, dilation, h, more, tile, residual
 ):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     (kh, kw), (sy, sx) = kernel, steps
     rows, vectors, outputs = min(tile[0], h), tile[1], tile[2]
     w, groups = vectors * lanes + more, 2

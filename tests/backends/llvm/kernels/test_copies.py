@@ -25,7 +25,7 @@ def outer(loops):
 @settings(max_examples=8, deadline=None)
 @given(rows=st.integers(1, 4), count=st.integers(1, 70), gap=st.integers(0, 3))
 def test_runs(harness, width, checked, rows, count, gap):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     tile = min(count // lanes, 4)
     step = tile * lanes or 1
     x = np.arange(1, rows * (count + gap) + 1, dtype=np.float32)[: rows * (count + gap) - gap]
@@ -55,7 +55,7 @@ def test_single_cells_in_any_order(harness, checked, sizes, perm):
 @pytest.mark.parametrize("more", [0, 1, 5])
 def test_squares_are_transposed(harness, width, checked, blocks, more):
     """Two blocks of channels, a row that is no multiple of a vector: the last square overlaps."""
-    lanes = width // 32
+    lanes = harness.lanes(width)
     w = lanes + more
     planes = np.arange(1, 2 * lanes * w + 1, dtype=np.float32).reshape(2, lanes, w)
     inside = np.ascontiguousarray(planes.transpose(0, 2, 1))
@@ -63,7 +63,7 @@ def test_squares_are_transposed(harness, width, checked, blocks, more):
     held = {"x": x.copy(), "out": np.zeros_like(want)}
     integers = outer([(2, 4 * lanes * w, 4 * lanes * w)])
     integers |= {"tiles": -(-w // lanes), "tile_last": more}
-    steps = (width // 8, 4 * w) if blocks else (4 * w, width // 8)
+    steps = (4 * harness.lanes(width), 4 * w) if blocks else (4 * w, 4 * harness.lanes(width))
     integers |= dict(zip(("x_step", "out_step"), steps, strict=True))
     assert harness.call(Turn(blocks), held, integers, width=width, checked=checked) is None
     np.testing.assert_array_equal(held["out"], want)

@@ -22,7 +22,7 @@ def draw(*shape, seed=0):
 @settings(max_examples=8, deadline=None)
 @given(c=st.integers(1, 5), h=st.integers(1, 4), w=st.integers(1, 70), spread=st.booleans())
 def test_rows(harness, width, checked, c, h, w, spread):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     single = w < lanes
     tile = 1 if single else min(w // lanes, 2)
     step = 1 if single else tile * lanes
@@ -41,7 +41,7 @@ def test_rows(harness, width, checked, c, h, w, spread):
 @settings(max_examples=6, deadline=None)
 @given(blocks=st.integers(1, 3), h=st.integers(1, 3), w=st.integers(1, 11), spread=st.booleans())
 def test_blocks(harness, width, checked, blocks, h, w, spread):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     tile = min(w, 3)
     shape = (blocks, h, w, lanes)
     a, b, p = draw(*shape), draw(*shape, seed=1), draw(blocks, lanes, seed=2)

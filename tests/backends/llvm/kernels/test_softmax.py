@@ -15,7 +15,7 @@ from zqcnn_xp_llvm.kernels.softmax import Softmax
 def run(harness, x, width, checked):
     """Softmax over the middle axis."""
     outer, cells, inner = x.shape
-    lanes = width // 32
+    lanes = harness.lanes(width)
     across = lanes if inner >= lanes else 1
     held = {"x": x, "out": np.zeros_like(x)}
     integers = {"outer": outer, "x_outer": x.strides[0], "out_outer": x.strides[0], "rows": 1}

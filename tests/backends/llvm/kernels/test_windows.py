@@ -53,7 +53,7 @@ def draw(c, kernel, steps, dilation, size, more=0):
     tile=st.tuples(st.integers(1, 2), st.integers(1, 5)),
 )
 def test_blocks(harness, width, checked, fold, kernel, steps, dilation, size, tile):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     c, (h, w) = 2 * lanes, size
     x, weight, bias = draw(c, kernel, steps, dilation, size)
     stored = x.reshape(2, lanes, *x.shape[1:]).transpose(0, 2, 3, 1).copy()
@@ -95,7 +95,7 @@ def test_blocks(harness, width, checked, fold, kernel, steps, dilation, size, ti
     tile=st.tuples(st.integers(1, 2), st.integers(1, 2)),
 )
 def test_rows(harness, width, checked, fold, kernel, steps, dilation, h, more, tile):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     rows, vectors = min(tile[0], h), tile[1]
     w, step = vectors * lanes + more, vectors * lanes
     x, weight, bias = draw(3, kernel, steps, dilation, (h, w), more=1)
@@ -115,11 +115,13 @@ def test_rows(harness, width, checked, fold, kernel, steps, dilation, h, more, t
 
 @pytest.mark.parametrize("place", range(4))
 def test_nan_wins_a_maximum(harness, width, place):
-    lanes = width // 32
+    lanes = harness.lanes(width)
     x = np.ones((1, 2, 2, lanes), np.float32)
     x.reshape(4, lanes)[place, 1] = np.nan
     held = {"x": x, "out": np.zeros((1, 1, 1, lanes), np.float32)}
-    op = WindowBlocks("max", (2, 2), 1, 1, 1, width // 8, width // 8, 0, 1, 1)
-    integers = {"blocks": 1, "rows": 1, "tiles": 1, "x_row": 0, "x_tap": width // 4}
+    op = WindowBlocks(
+        "max", (2, 2), 1, 1, 1, 4 * harness.lanes(width), 4 * harness.lanes(width), 0, 1, 1
+    )
+    integers = {"blocks": 1, "rows": 1, "tiles": 1, "x_row": 0, "x_tap": 8 * harness.lanes(width)}
     assert harness.call(op, held, integers, width=width) is None
     np.testing.assert_array_equal(np.isnan(held["out"].reshape(-1)), np.arange(lanes) == 1)

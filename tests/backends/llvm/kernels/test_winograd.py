@@ -17,7 +17,7 @@ from zqcnn_xp_llvm.planner import template as planning
 @pytest.mark.parametrize("m", [2, 4])
 def test_transforms_make_a_convolution(harness, width, checked, m):
     """Input, products of one channel, output: the tile of a convolution, two blocks wide."""
-    lanes = width // 32
+    lanes = harness.lanes(width)
     side = m + 2
     rng = np.random.default_rng(m)
     # A map of 2 x 2 tiles, the last ones overlapping, in two blocks of channels.
@@ -29,7 +29,7 @@ def test_transforms_make_a_convolution(harness, width, checked, m):
     integers = {"blocks": 2, "rows": 2, "row_last": h - m, "tiles": 2, "tile_last": w - m}
     integers |= {"x_row": x.strides[1], "x_block": x.strides[0]}
     integers |= {"out_place": places.strides[0], "out_tile": places.strides[1]}
-    into = WinogradInput(m, width // 8)
+    into = WinogradInput(m, 4 * harness.lanes(width))
     assert harness.call(into, held, integers, width=width, checked=checked) is None
     products = held["out"] * transformed_weights(kernel, m).reshape(side * side, 1, 1, 1)
     out = np.zeros((2, h, w, lanes), np.float32)
@@ -38,7 +38,7 @@ def test_transforms_make_a_convolution(harness, width, checked, m):
     integers = {"blocks": 2, "rows": 2, "row_last": h - m, "tiles": 2, "tile_last": w - m}
     integers |= {"x_place": places.strides[0], "x_tile": places.strides[1]}
     integers |= {"out_row": out.strides[1], "out_block": out.strides[0]}
-    back = WinogradOutput(m, width // 8, 0)
+    back = WinogradOutput(m, 4 * harness.lanes(width), 0)
     assert harness.call(back, held, integers, width=width, checked=checked) is None
     views = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (3, 3), axis=(1, 2))
     want = np.einsum("bhwlij,ij->bhwl", views, kernel[..., 0, 0]) + bias[:, None, None]
