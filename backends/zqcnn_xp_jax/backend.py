@@ -15,9 +15,11 @@ from zqcnn_xp.errors import BackendUnavailable, InputError
 from zqcnn_xp.executable import Executable
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Array, Op, Shape, Weights
+from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp_jax.cache import keep_programs
 from zqcnn_xp_jax.devices import accelerator_plugin, choose_device, device_name, device_names
 from zqcnn_xp_jax.threads import client_threads
+from zqcnn_xp_jax.winograd import pays, transform_kernel
 
 __all__ = ["JaxBackend", "Precision"]
 
@@ -40,6 +42,9 @@ class JaxBackend(Backend):
         Folder for compiled programs, so that a later process need not compile again; None takes
         the folder ``jax`` in that of the environment variable ``ZQCNN_XP_CACHE_DIR``, and without
         it nothing is written. JAX's cache is one per process: `zqcnn_xp_jax.cache`.
+    exact
+        Refuse Winograd's convolution, which a CPU otherwise runs for dense 3x3 kernels. Its
+        results differ from a plain one's by about as much as two orders of adding up do.
 
     Raises
     ------
@@ -69,6 +74,7 @@ class JaxBackend(Backend):
         *,
         precision: Precision = "highest",
         cache_dir: str | os.PathLike[str] | None = None,
+        exact: bool = False,
     ) -> None:
         try:
             import jax
@@ -91,6 +97,7 @@ class JaxBackend(Backend):
         if chosen.platform == "cpu":
             self.thread_setting = client_threads.setting
         self.precision = precision
+        self.exact = exact
         self.cache_dir = _cache_folder(cache_dir)
         if self.cache_dir is not None:
             self.cache_dir = keep_programs(self.cache_dir)
@@ -115,7 +122,7 @@ class JaxBackend(Backend):
         """Put a NumPy array on the device; on a CPU it may stay where it is."""
         import jax
 
-        return jax.device_put(np.asarray(x, order="C"), self.device)
+        return jax.device_put(_in_order(np.asarray(x)), self.device)
 
     def to_numpy(self, x: Array) -> np.ndarray[Any, Any]:
         """Bring an array to the host; the result is the caller's to write to."""
@@ -154,6 +161,14 @@ class JaxBackend(Backend):
                 return op.forward(self.xp, weights, *xs)
 
         return kernel
+
+    def prepare(self, op: Op, weights: Weights) -> dict[str, Array]:
+        """Put weights on the device, kernels for Winograd's convolution transformed."""
+        if self.device.platform == "cpu" and isinstance(op, Conv2D) and not self.exact:
+            plain = self.dtype == "float32" and self.precision == "highest"
+            if plain and pays(op, weights["weight"].shape[2]):
+                weights = transform_kernel(weights)
+        return super().prepare(op, weights)
 
     def compile(
         self,
@@ -203,6 +218,17 @@ def _cache_folder(given: str | os.PathLike[str] | None) -> Path | None:
         return Path(given)
     common = os.environ.get("ZQCNN_XP_CACHE_DIR")
     return Path(common) / "jax" if common else None
+
+
+def _in_order(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return an array whose axes lie in memory in their own order."""
+    if x.ndim != 4 or x.shape[3] > 4 or x.strides[3] <= x.strides[2]:
+        return np.asarray(x, order="C")
+    # An image whose channels lie apart: NumPy would copy pixel by pixel.
+    y = np.empty(x.shape, x.dtype)
+    for channel in range(x.shape[3]):
+        y[..., channel] = x[..., channel]
+    return y
 
 
 def _row_major(x: Any) -> bool:

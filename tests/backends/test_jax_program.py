@@ -173,3 +173,29 @@ def test_real_nets_agree_with_numpy(shared_data):
         found = load(*files, backend="jax", device="cpu")(x)
         for name, wish in load(*files, backend=get_backend("numpy"))(x).items():
             assert_close(found[name], wish)
+
+
+@pytest.mark.parametrize("odd", [np.nan, -np.inf, -0.0])
+def test_branches_are_taken_whatever_the_input_holds(backend, odd):
+    """Stages that XLA must not fuse run in a branch, which hangs on the input's first value."""
+    layers = (
+        ("a", Conv2D(8, (3, 3), pads=(1, 1, 1, 1)), "x"),
+        ("b", Conv2D(8, (3, 3), pads=(1, 1, 1, 1), groups=8), "a"),
+        ("c", Pool2D("max", (3, 3), (2, 2)), "b"),
+    )
+    rng = np.random.default_rng(0)
+    nodes, shape = [], (1, 3, 12, 12)
+    for name, op, value in layers:
+        weights = {
+            k: rng.standard_normal(s).astype(np.float32) for k, s in op.weights(shape).items()
+        }
+        nodes.append(Node(name, op, (value,), (name,), weights))
+        (shape,) = op.infer(shape)
+    graph = Graph((GraphInput("x", (None, 3, None, None)),), tuple(nodes), ("c",))
+    x = image(1, 12, 12)
+    x[0, 0, 0, 0] = odd
+    found, wish = (Session(graph, b)(x)["c"] for b in (backend, "numpy"))
+    assert np.isfinite(found).sum() >= found.size // 2
+    rest = np.isfinite(wish)
+    np.testing.assert_allclose(found[rest], wish[rest], rtol=1e-5, atol=1e-5)
+    assert (np.isfinite(found) == rest).all()
