@@ -87,12 +87,14 @@ def transform_of(pool: Pool, step: ConvStep, shape: Shape) -> tuple[int, float]:
     blocks = -(-(made // 2 if step.pair else made) // target.lanes)
     each, _ = block_tiles(target, blocks, out.h, out.w, pair=step.pair)
     plain = each * 9 * channels
-    best = (0, plain)
+    costs = {0: plain}
     for m in (2, 4):
-        cost = winograd_cost(target, channels, made, out, m, cold=pool.cold)
-        if cost < best[1]:
-            best = (m, cost)
-    return best
+        costs[m] = winograd_cost(target, channels, made, out, m, cold=pool.cold)
+    measured = pool.transforms.get(step.name)
+    if measured is not None and costs[measured] < float("inf"):
+        return (measured, costs[measured])
+    best = min(costs, key=lambda m: costs[m])
+    return (best, costs[best])
 
 
 def assign(

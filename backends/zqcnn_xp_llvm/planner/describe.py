@@ -72,6 +72,9 @@ class Stage:
         if self.kind == "host":
             return "host"
         words = describe([instruction.kernel for instruction in instructions])
+        tuned = self.template.pool.transforms
+        if any(action.step is not None and action.step.name in tuned for action in self.actions):
+            words += ", measured"
         return words if self.group.bands == 1 else f"{words}, in {self.group.bands} bands"
 
 

@@ -65,6 +65,8 @@ class Border:
 
 
 NO_BORDER = Border()
+# Distances of planes that fall on few sets of the first-level cache.
+STAGGER = 512
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,16 @@ class Layout:
         Channels of a block, floats of a vector.
     border
         Cells around the map.
+    staggered
+        Planes may lie a little apart. At a distance of some power of two, the same pixel of all
+        channels meets in a few sets of the cache and the channels drive each other out.
     """
 
     kind: Kind
     map: Geometry
     lanes: int
     border: Border = NO_BORDER
+    staggered: bool = False
 
     @property
     def planes(self) -> int:
@@ -105,7 +111,10 @@ class Layout:
         width = self.border.left + self.map.w + self.border.right
         if self.kind == "rows":
             width = -(-width // self.lanes) * self.lanes
-        return width * self.pixel
+        pitch = width * self.pixel
+        if self.staggered and self.kind != "plain" and pitch % STAGGER == 0 and self.planes > 1:
+            pitch += 4 * self.lanes
+        return pitch
 
     @property
     def row(self) -> int:

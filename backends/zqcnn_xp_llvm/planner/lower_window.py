@@ -35,7 +35,15 @@ def window(
     lanes = pool.target.lanes
     width, count = out.layout.map.w, len(rows)
     part = found.stride if found.dilation == (1, 1) else (found.kernel[0], found.stride[1])
-    tall, across = window_tile(pool.target, found.kernel, part, count, width, blocks=blocks)
+    tall, across = window_tile(
+        pool.target,
+        found.kernel,
+        part,
+        count,
+        width,
+        blocks=blocks,
+        params=len(params_of(formula)),
+    )
     common = {
         "fold": found.fold,
         "kernel": found.kernel,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from copy import copy
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -111,12 +113,23 @@ class Pool:
         The network's weights are so many that caches do not hold them from call to call.
     """
 
+    transforms: Mapping[str, int] = MappingProxyType({})
+    """Side of Winograd's tiles by name of the step, where a measurement has decided it."""
+
     def __init__(self, target: Target, *, exact: bool = False, cold: bool = False) -> None:
         self.target = target
         self.exact = exact
         self.cold = cold
         self._packed: dict[Hashable, Buffer] = {}
         self._lock = threading.Lock()
+
+    def chosen(self, transforms: Mapping[str, int]) -> Pool:
+        """Return a pool that shares this one's weights, with choices of its own."""
+        if not transforms:
+            return self
+        made = copy(self)
+        made.transforms = transforms
+        return made
 
     def pack(self, key: Hashable, make: Callable[[], np.ndarray[Any, Any]]) -> Place:
         """Return where packed weights lie, packing them when they are first asked for."""

@@ -239,6 +239,7 @@ class Template:
             held.slot.last = self._clock
 
     def _new(self, value: str, layout: Layout) -> Held:
+        layout = replace(layout, staggered=True)
         slot = Slot(layout, self._clock, self._clock)
         self._slots.append(slot)
         held = Held(value, layout, ARENA, slot)

@@ -217,6 +217,7 @@ def window_tile(
     w: int,
     *,
     blocks: bool,
+    params: int = 0,
 ) -> tuple[int, int]:
     """Return the rows and, of a row, the pixels or vectors that a window kernel folds at a time.
 
@@ -230,18 +231,24 @@ def window_tile(
         Rows and columns of the result; in planes ``w`` is no less than a vector.
     blocks
         A vector is a pixel of a block of channels, and not a piece of a row.
+    params
+        Parameters of the formula, which are held, too.
     """
     lanes = 1 if blocks else target.lanes
     cells = kernel[0] * kernel[1]
-    held = min(cells, 9) if target.registers > 16 else 0
-    room = target.registers - held - 4
     tall = 4 if stride[0] < kernel[0] <= 5 else 1
+    if not blocks and stride[1] == 2:
+        tall = min(tall, 2)  # pixels that are picked out take registers of their own
     best = (float("inf"), 1, 1)
     for rows in range(1, min(h, tall) + 1):
         for across in range(1, max(min(w // lanes, 14), 1) + 1):
-            if rows * across > max(room, 1):
-                continue
+            # Weights of small windows stay; of large ones those of the rows that see a line.
+            held = cells if cells <= 9 else rows * kernel[1]
+            room = target.registers - 7 - params - (held if target.registers > 16 else 0)
             lines = (rows - 1) * stride[0] + kernel[0]
+            # More lines than that need more addresses than there are registers for them.
+            if rows * across > max(room, 1) or (rows > 1 and lines > 6):
+                continue
             if blocks:
                 loads = float(lines * ((across - 1) * stride[1] + kernel[1]))
             else:
