@@ -33,6 +33,7 @@ def curves(
         if log:
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
         else:
             axes.set_ylim(bottom=0)
         ticks = sorted({place for places, _ in lines.values() for place in places})
