@@ -69,8 +69,8 @@ def test_steps_run_on_what_the_host_has_made(harness, monkeypatch):
     assert isinstance(executable, Traceable)
     placed = []
 
-    def seen(call, runs, hosted):
-        times = timed(call, runs, hosted)
+    def seen(call, runs, hosted, timer):
+        times = timed(call, runs, hosted, timer)
         if any(hosted):
             numbers = dict(executable.known)
             (held,) = (k for k, name in numbers.items() if name == "n")
