@@ -14,7 +14,7 @@ from zqcnn_xp_llvm.kernels.conv_rows import ConvRows
 from zqcnn_xp_llvm.planner.pack import row_weights
 
 
-@settings(max_examples=7, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     c=st.integers(1, 5),
     kernel=st.sampled_from([(1, 1), (3, 3), (2, 5), (5, 1)]),

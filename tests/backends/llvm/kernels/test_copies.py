@@ -22,7 +22,7 @@ def outer(loops):
     }
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(rows=st.integers(1, 4), count=st.integers(1, 70), gap=st.integers(0, 3))
 def test_runs(harness, width, checked, rows, count, gap):
     lanes = harness.lanes(width)
@@ -37,7 +37,7 @@ def test_runs(harness, width, checked, rows, count, gap):
     np.testing.assert_array_equal(held["out"], want)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(sizes=st.tuples(*[st.integers(1, 4)] * 5), perm=st.permutations(range(5)))
 def test_single_cells_in_any_order(harness, checked, sizes, perm):
     x = np.arange(1, np.prod(sizes) + 1, dtype=np.float32).reshape(sizes)

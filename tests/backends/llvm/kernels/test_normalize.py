@@ -12,7 +12,7 @@ pytest.importorskip("llvmlite")
 from zqcnn_xp_llvm.kernels.normalize import Normalize
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(c=st.integers(1, 20), h=st.integers(1, 3), w=st.integers(1, 40))
 def test_pixels_become_as_long_as_their_scale(harness, width, checked, c, h, w):
     lanes = harness.lanes(width)

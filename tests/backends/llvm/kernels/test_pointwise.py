@@ -19,7 +19,7 @@ def draw(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(c=st.integers(1, 5), h=st.integers(1, 4), w=st.integers(1, 70), spread=st.booleans())
 def test_rows(harness, width, checked, c, h, w, spread):
     lanes = harness.lanes(width)
@@ -38,7 +38,7 @@ def test_rows(harness, width, checked, c, h, w, spread):
     np.testing.assert_allclose(held["out"], want, rtol=1e-6, atol=1e-6)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(blocks=st.integers(1, 3), h=st.integers(1, 3), w=st.integers(1, 11), spread=st.booleans())
 def test_blocks(harness, width, checked, blocks, h, w, spread):
     lanes = harness.lanes(width)

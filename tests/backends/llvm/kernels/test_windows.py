@@ -43,7 +43,7 @@ def draw(c, kernel, steps, dilation, size, more=0):
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     fold=folds,
     kernel=kernels,
@@ -84,7 +84,7 @@ def test_blocks(harness, width, checked, fold, kernel, steps, dilation, size, ti
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     fold=folds,
     kernel=kernels,

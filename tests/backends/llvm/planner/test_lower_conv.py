@@ -25,7 +25,7 @@ ACTIVATIONS = [
     Activation("mish"),
 ]
 sizes = st.sampled_from(SIZES)
-few = settings(max_examples=7, deadline=None)
+few = settings(max_examples=4, deadline=None)
 
 
 @st.composite
@@ -57,7 +57,7 @@ def test_convolution(harness, width, checked, case, seed):
     harness.check(graph, {"x0": (1, c, h + 1, w + 5)}, width, checked=checked, seed=seed + 1)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     channels=st.tuples(sizes, sizes),
     kernel=st.sampled_from([(1, 1), (3, 3), (3, 2)]),
@@ -90,7 +90,7 @@ def test_what_follows_a_convolution(
     assert "HostStep" not in kinds
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(c=sizes, made=st.sampled_from((1, 7, 8, 16, 17, 24)), size=st.tuples(sizes, sizes))
 def test_max_feature_map(harness, width, checked, c, made, size):
     """Alone it is the references'; behind a convolution or a product it joins it."""
@@ -107,7 +107,7 @@ def test_max_feature_map(harness, width, checked, c, made, size):
     assert names == ["a+m", "d+y"]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     features=st.sampled_from((1, 2, 8, 15, 16, 17, 33, 64)),
     shape=st.one_of(

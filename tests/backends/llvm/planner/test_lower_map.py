@@ -48,7 +48,7 @@ ALONE = [
 ]
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(ops=st.lists(st.sampled_from(ALONE), min_size=1, max_size=3), shape=maps)
 def test_chains_of_ops_on_single_elements(harness, width, checked, ops, shape):
     for sizes in (shape, shape[:2]):
@@ -59,7 +59,7 @@ def test_chains_of_ops_on_single_elements(harness, width, checked, ops, shape):
         harness.check(graph, {"x": sizes}, width, checked=checked)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     kind=st.sampled_from(["sum", "product", "max"]),
     shape=maps,
@@ -89,7 +89,7 @@ def test_elementwise_with_broadcast(harness, width, checked, kind, shape, others
     harness.check(graph, shapes, width, checked=checked)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     shape=st.one_of(maps, st.tuples(st.integers(1, 3), sizes), st.tuples(*[st.integers(1, 9)] * 3)),
     axis=st.integers(1, 3),
@@ -104,7 +104,7 @@ def test_softmax_over_any_axis(harness, width, checked, shape, axis, scale):
     np.testing.assert_allclose(found["y"].sum(axis), 1.0, rtol=1e-5)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 3), sizes, st.sampled_from((1, 4, 7, 8)), sizes),
     more=st.lists(sizes, min_size=1, max_size=3),
@@ -149,7 +149,7 @@ def moves(draw):
     return Reorg(s, order), (shape,)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(case=moves(), blocks=st.booleans())
 def test_ops_that_move_elements(harness, width, checked, case, blocks):
     op, ins = case
@@ -166,7 +166,7 @@ def test_ops_that_move_elements(harness, width, checked, case, blocks):
     harness.check(graph, shapes, width, checked=checked)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     shape=st.tuples(st.integers(1, 4), sizes, st.sampled_from((1, 3, 8)), sizes),
     c=st.sampled_from((16, 24)),

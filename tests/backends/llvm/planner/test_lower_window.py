@@ -18,7 +18,7 @@ sizes = st.sampled_from(SIZES)
 pads = st.one_of(st.just("same_upper"), st.tuples(*[st.integers(0, 2)] * 4))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     kernel=st.sampled_from([(1, 1), (3, 3), (2, 3), (5, 5), (7, 2), (9, 1), (3, 9)]),
     stride=st.sampled_from([(1, 1), (2, 2), (1, 2), (3, 1), (2, 3)]),
@@ -43,7 +43,7 @@ def test_depthwise(
     harness.check(graph, {"x": (1, c, h + 2, w + 7)}, width, checked=checked)
 
 
-@settings(max_examples=9, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     kind=st.sampled_from(["max", "average"]),
     kernel=st.sampled_from([(2, 2), (3, 3), (3, 2), (1, 1), (5, 5), (8, 8), None]),

@@ -71,7 +71,7 @@ def chains(draw):
     return nodes, (draw(st.integers(1, 2)), 3, draw(st.integers(40, 90)), draw(st.integers(17, 40)))
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(case=chains(), exact=st.booleans(), threads=st.sampled_from((1, 1, 3)))
 def test_bands_change_no_result(harness, width, checked, case, exact, threads):
     nodes, shape = case
