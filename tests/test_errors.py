@@ -61,6 +61,7 @@ def test_an_unavailable_backend_names_the_pip_command_if_there_is_one():
         errors.FormatError("f", "line 1", "a", "b"),
         errors.BackendUnavailable("no x", pip="pip install x"),
         errors.BackendUnavailable("no x"),
+        errors.KernelError("Turn", "conv1", "x", "a write at byte 64", "bytes 0 to 64"),
         errors.ShapeError("s"),
         errors.InputError("i"),
     ],
