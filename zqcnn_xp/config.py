@@ -1,9 +1,9 @@
 """Settings: argument > `using` > environment > configuration file > default.
 
-The environment variables are ``ZQCNN_XP_BACKEND``, ``ZQCNN_XP_DEVICE``, ``ZQCNN_XP_STRICT`` and
-``ZQCNN_XP_THREADS``. The file is ``zqcnn-xp.toml``, or the table ``[tool.zqcnn_xp]`` of
-``pyproject.toml``, in the working directory or the nearest folder above it; nothing is ever
-written.
+The environment variables are ``ZQCNN_XP_BACKEND``, ``ZQCNN_XP_DEVICE``, ``ZQCNN_XP_STRICT``,
+``ZQCNN_XP_THREADS`` and ``ZQCNN_XP_AUTOTUNE``. The file is ``zqcnn-xp.toml``, or the table
+``[tool.zqcnn_xp]`` of ``pyproject.toml``, in the working directory or the nearest folder above it;
+nothing is ever written.
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ class Settings:
         Refuse to fall back to another backend or device.
     threads
         CPU threads to use, 1 to 1024: `zqcnn_xp.threads.thread_count`.
+    autotune
+        Let a backend that can (``llvm``) measure choices once, and keep what it found.
     """
 
     backend: Any = None
     device: Any = None
     strict: bool | None = None
     threads: int | None = None
+    autotune: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -229,11 +232,11 @@ def _checked(path: Path, table: Any) -> Mapping[str, Any]:
 
 
 def _parse(name: str, value: Any, source: str) -> Any:
-    if name == "strict":
+    if name in ("strict", "autotune"):
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         found = value if isinstance(value, bool) else words.get(str(value).lower())
         if found is None:
-            msg = f"{source}: found strict = {value!r}, expected true or false"
+            msg = f"{source}: found {name} = {value!r}, expected true or false"
             raise ConfigError(msg)
         return found
     if name == "threads":

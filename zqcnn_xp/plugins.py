@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points as read_entry_points
+from typing import Any
 
 __all__ = ["entry_points"]
 
@@ -40,5 +41,5 @@ def _changed(path: str) -> int:
 
 
 @lru_cache(maxsize=1)
-def _read(state: tuple[tuple[str, int], ...]) -> EntryPoints:
-    return read_entry_points()
+def _read(state: tuple[tuple[str, int], ...]) -> Any:
+    return read_entry_points()  # of another type in each version of Python; all can ``select``

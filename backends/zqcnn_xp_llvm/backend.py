@@ -10,11 +10,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from zqcnn_xp.backend import Availability, Backend
+from zqcnn_xp.config import resolve
 from zqcnn_xp.errors import BackendUnavailable
 from zqcnn_xp.executable import Executable, Walk
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.ops.base import Op, Shape, Weights
 from zqcnn_xp.threads import thread_setting
+from zqcnn_xp_llvm.shelf import Shelf
 from zqcnn_xp_llvm.target import PIP, host_target
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class LlvmBackend(Backend):
     checked
         Compare every access of a kernel with the bounds of its buffer, and raise where one lies
         outside. Slow; for those who write kernels.
+    autotune
+        Measure on the first executable of a graph at a size where another choice than the cost
+        rule's is faster: transforms of 3 x 3 convolutions, length of vectors. It takes up to a
+        few seconds once; what was found is kept for later processes. None takes the setting in
+        force (``ZQCNN_XP_AUTOTUNE``).
     width
         Widest vectors to use, in bits: 128, 256 or 512; None takes the widest there are. Or a
         name: ``"AVX2"``, see `zqcnn_xp_llvm.target.target_for`.
@@ -62,6 +69,7 @@ class LlvmBackend(Backend):
         threads: int | None = None,
         exact: bool = False,
         checked: bool = False,
+        autotune: bool | None = None,
         width: int | str | None = None,
     ) -> None:
         if device not in (None, "cpu"):
@@ -72,8 +80,12 @@ class LlvmBackend(Backend):
         self.target = host_target(width)
         self.exact = exact
         self.checked = checked
+        self.autotune = bool(resolve("autotune", autotune, False).value)
+        # Vectors that were asked for are not tuned.
+        self.widths = (256,) if width is None and self.target.name == "AVX-512" else ()
         self._plans: WeakKeyDictionary[Graph, Plans] = WeakKeyDictionary()
         self._lock = threading.Lock()
+        self.shelf = Shelf()
 
     def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
         """Return the array itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.target import Target, load_llvm
 
-__all__ = ["Code", "compile_object", "shared_code"]
+__all__ = ["Code", "compile_object", "note_key", "shared_code"]
 
 _DRIVER = "zqcnn_run"
 
@@ -150,15 +151,18 @@ def _machine(llvm: Any, target: Target, *, checked: bool = False) -> Any:
 
 
 @cache
-def _generator() -> str:
+def _generator(patterns: tuple[str, ...] = ("*.py", "codegen/*.py", "kernels/*.py")) -> str:
     """Return a digest of the generator's source: code that another one made is not reused."""
     folder = Path(__file__).parent
     digest = sha256()
-    for path in sorted(
-        [*folder.glob("*.py"), *folder.glob("codegen/*.py"), *folder.glob("kernels/*.py")]
-    ):
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def note_key(target: Target, what: str) -> str:
+    """Return the key of a note about plans for a processor: of another planner, another key."""
+    return _key(target, checked=False, what=f"note {_generator(('planner/*.py',))} {what}")
 
 
 def _key(target: Target, checked: bool, what: str) -> str:
@@ -168,12 +172,17 @@ def _key(target: Target, checked: bool, what: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()
 
 
-@cache
 def shared_code(target: Target, checked: bool) -> Code:
     """Return the one `Code` that this process holds for a target.
 
-    Machine code depends on nothing else, so that all sessions share it.
+    Machine code depends on nothing else, so that all sessions share it; plans may prefer few
+    shapes of tiles or not.
     """
+    return _shared_code(replace(target, few=False), checked)
+
+
+@cache
+def _shared_code(target: Target, checked: bool) -> Code:
     from zqcnn_xp_llvm.cache import ObjectCache
 
     return Code(target, checked=checked, cache=ObjectCache())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +30,7 @@ from zqcnn_xp_llvm.program import (
     Segment,
     encode,
 )
+from zqcnn_xp_llvm.shelf import Shelf
 from zqcnn_xp_llvm.tracing import step_times
 from zqcnn_xp_llvm.workers import shared_workers
 
@@ -66,6 +66,12 @@ class Context:
         for k, held in enumerate(template.arrays):
             self.bases[:, 2 * (FIRST_ARRAY + k) + 1] = held.buffer.sample
         self._arrays: dict[int, Host] = {}
+
+    @property
+    def bytes(self) -> int:
+        """Memory that it holds."""
+        parts = (*self.arenas, *self.rings, *self.scratch, *self._arrays.values())
+        return sum(part.size for part in parts)
 
     def hold(self, number: int, size: int) -> None:
         """Give memory to a value that crosses phases and that nobody outside sees."""
@@ -196,19 +202,30 @@ class LlvmExecutable:
         Logical shape of every value.
     threads
         Threads of a call.
+    remarks
+        On how the plan was made, for tables.
+    shelf
+        Where the memory of calls lies between them.
     """
 
     def __init__(
-        self, program: Program, code: Code, shapes: Mapping[str, Shape], threads: int
+        self,
+        program: Program,
+        code: Code,
+        shapes: Mapping[str, Shape],
+        threads: int,
+        remarks: tuple[str, ...] = (),
+        shelf: Shelf | None = None,
     ) -> None:
+        self.remarks = remarks
         self.program = program
         self.template = template = program.template
         self.code = code
         self.shapes = shapes
         self.threads = threads
         self.run = _RUN(code.driver())
-        self._free: list[Context] = []
-        self._lock = threading.Lock()
+        self._shelf = Shelf() if shelf is None else shelf
+        self._owner = object()
         nodes = [segment.node for segment in program.segments if segment.node is not None]
         given = {*template.inputs, *(v for node in nodes for v in node.outputs)}
         seen = {*template.outputs, *(v for node in nodes for v in node.inputs)}
@@ -236,16 +253,14 @@ class LlvmExecutable:
     @contextmanager
     def opened(self, inputs: Mapping[str, Array]) -> Iterator[Call]:
         """Lend a context to a call."""
-        with self._lock:
-            context = self._free.pop() if self._free else None
-        if context is None:
+        context = self._shelf.take(self._owner)
+        if not isinstance(context, Context):
             apart = self.program.count > 1
             context = Context(self.template, self.threads, apart=apart)
         try:
             yield Call(self, inputs, context)
         finally:
-            with self._lock:
-                self._free.append(context)
+            self._shelf.put(self._owner, context)
 
     def trace(self, inputs: Mapping[str, Array]) -> list[StepTime]:
         """Return the time of every step of one call."""
@@ -263,4 +278,5 @@ class LlvmExecutable:
             arena_bytes=template.arena.size,
             scratch_bytes=template.scratch.size + template.ring.size,
             weight_bytes=weights,
+            remarks=self.remarks,
         )
