@@ -133,25 +133,26 @@ def encode(instructions: list[Instruction], template: Template, code: Code) -> T
     """Write instructions as rows of 64-bit integers."""
     addresses = code.addresses(i.kernel for i in instructions)
     bases = {held.buffer: FIRST_ARRAY + k for k, held in enumerate(template.arrays)}
-    table = np.zeros((len(instructions), INSTRUCTION), np.int64)
-    for row, item in zip(table, instructions, strict=True):
+    starts: dict[Buffer, int] = {}
+    bases[ARENA], bases[RING], bases[SCRATCH] = ARENA_BASE, RING_BASE, SCRATCH_BASE
+    rows: list[list[int]] = []
+    for item in instructions:
         words = [addresses[item.kernel]]
         for buffer, offset in item.places:
-            words += _place(buffer, offset, bases)
-        row[: len(words)] = words
-        first = 1 + 2 * POINTERS
-        row[first : first + len(item.integers)] = item.integers
-    return table
+            base = bases.get(buffer, _ABSOLUTE)
+            if base == _ABSOLUTE and buffer.array is not None:
+                offset += _address(buffer, starts)
+            words += (base, offset)
+        words += [0] * (1 + 2 * POINTERS - len(words))
+        words += item.integers
+        words += [0] * (INSTRUCTION - len(words))
+        rows.append(words)
+    return np.array(rows, np.int64).reshape(-1, INSTRUCTION)
 
 
-def _place(buffer: Buffer, offset: int, bases: dict[Buffer, int]) -> tuple[int, int]:
-    if buffer is ARENA:
-        return (ARENA_BASE, offset)
-    if buffer is RING:
-        return (RING_BASE, offset)
-    if buffer is SCRATCH:
-        return (SCRATCH_BASE, offset)
-    if buffer.kind == "value":
-        return (bases[buffer], offset)
-    address = 0 if buffer.array is None else int(buffer.array.ctypes.data)
-    return (_ABSOLUTE, address + offset)
+def _address(buffer: Buffer, starts: dict[Buffer, int]) -> int:
+    """Return where packed weights lie; asking NumPy takes longer than a look-up."""
+    found = starts.get(buffer)
+    if found is None:
+        found = starts[buffer] = int(buffer.array.ctypes.data)
+    return found

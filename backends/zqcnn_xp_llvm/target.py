@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from zqcnn_xp.errors import BackendUnavailable
@@ -41,6 +41,9 @@ class Target:
     asks_ahead
         Kernels ask for weights from memory ahead of time. On AMD's Zen that takes up to twice as
         long as leaving it to the processor (measured on Zen 4); on Intel it saves a fifth.
+    few
+        Plans keep to few shapes of tiles: where a network takes images of any size, each shape
+        is one more kernel to compile.
     """
 
     triple: str
@@ -52,6 +55,8 @@ class Target:
     l1: int = 32 << 10
     l2: int = 1 << 20
     asks_ahead: bool = True
+
+    few: bool = field(default=False, repr=False)
 
     @property
     def vector_bytes(self) -> int:

@@ -22,6 +22,9 @@ __all__ = ["ConvBlocks"]
 class ConvBlocks(Kernel):
     """A tile of a convolution, over groups of output blocks, rows and columns.
 
+    All of it is repeated for ``repeats`` maps and kernels that lie a constant distance apart; they
+    share biases and parameters.
+
     Parameters
     ----------
     channels
@@ -66,6 +69,10 @@ class ConvBlocks(Kernel):
         "out_block",
         "res_row",
         "res_block",
+        "repeats",
+        "x_repeat",
+        "weights_repeat",
+        "out_repeat",
     )
 
     channels: int
@@ -105,10 +112,21 @@ class ConvBlocks(Kernel):
         }
 
     def emit(self, e: Emitter) -> None:
-        """Loop over groups, rows and tiles."""
+        """Loop over repeats, groups, rows and tiles."""
+        given = {name: e.pointer(k) for k, name in enumerate(self.pointers)}
+        with e.loop(self.integer(e, "repeats")) as repeat:
+            moved = {
+                name: e.at(given[name], e.mul(repeat.index, self.integer(e, f"{name}_repeat")))
+                for name in ("x", "weights", "out")
+            }
+            self._groups(e, given | moved)
+        e.finish()
+
+    def _groups(self, e: Emitter, given: dict[str, Address]) -> None:
+        """Write the loops over groups, rows and tiles of one map."""
         made = self.results
         apart = self.group_bytes(e.target.vector_bytes)
-        x, w, b, p, out, res = (e.pointer(k) for k in range(6))
+        x, w, b, p, out, res = (given[name] for name in self.pointers)
         with e.loop(self.integer(e, "groups")) as group:
             w_g = e.at(w, e.mul(group.index, apart["weights"]))
             b_g = e.at(b, e.mul(group.index, apart["bias"]))
@@ -127,7 +145,6 @@ class ConvBlocks(Kernel):
                     out_t = e.at(out_y, e.mul(px, self.out_px))
                     res_t = e.at(res_y, e.mul(px, self.res_px))
                     self._store(e, sums, p_g, out_t, res_t)
-        e.finish()
 
     def _sums(self, e: Emitter, x: Address, w: Address, b: Address) -> list[Value]:
         biases = [e.load(e.at(b, v * e.target.vector_bytes)) for v in range(self.vectors)]

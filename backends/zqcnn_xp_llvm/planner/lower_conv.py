@@ -129,6 +129,7 @@ def _integers(
 ) -> dict[str, int]:
     op = step.conv
     return {
+        "repeats": 1,
         "groups": groups,
         "rows": -(-len(rows) // tall),
         "row_last": len(rows) - tall,
@@ -287,7 +288,7 @@ def dense(
             "params": _block_params(pool, step, slice(0, results), tile, each),
             "out": (out.buffer, out.at()[1] + offset),
         }
-        integers = {"groups": tile.groups, "rows": 1, "row_last": 0}
+        integers = {"repeats": 1, "groups": tile.groups, "rows": 1, "row_last": 0}
         integers |= _across(count, tile.pixels)
         integers |= {"x_block": target.vector_bytes, "out_block": target.vector_bytes}
         found.append(instruction(kernel, places, integers))

@@ -170,15 +170,16 @@ class Transformed:
             integers = {"groups": tile.groups, "rows": 1}
             integers |= {"tiles": -(-tiled // tile.pixels), "tile_last": tiled - tile.pixels}
             integers |= {"x_block": self.wide, "out_block": self.wide}
-            for place in range(self.places):
-                spots = {
-                    "x": _further(v[0], place * v[2]),
-                    "weights": _further(w, place * each),
-                    "bias": zeros,
-                    "params": zeros,
-                    "out": _further(s[0], place * s[2] + tile.first * self.wide),
-                }
-                found.append(instruction(kernel, spots, integers))
+            integers |= {"repeats": self.places, "weights_repeat": each}
+            integers |= {"x_repeat": v[2], "out_repeat": s[2]}
+            spots = {
+                "x": v[0],
+                "weights": w,
+                "bias": zeros,
+                "params": zeros,
+                "out": _further(s[0], tile.first * self.wide),
+            }
+            found.append(instruction(kernel, spots, integers))
         return found
 
     @property

@@ -86,10 +86,11 @@ class Instruction:
 
 def instruction(kernel: Kernel, places: dict[str, Place], integers: dict[str, int]) -> Instruction:
     """Return an instruction from arguments by name; pointers that are not used may be absent."""
+    nothing = (NOWHERE, 0)
     return Instruction(
         kernel,
-        tuple(places.get(name, (NOWHERE, 0)) for name in kernel.pointers),
-        tuple(integers.get(name, 0) for name in kernel.integers),
+        tuple([places.get(name, nothing) for name in kernel.pointers]),
+        tuple([integers.get(name, 0) for name in kernel.integers]),
     )
 
 

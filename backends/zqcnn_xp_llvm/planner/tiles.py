@@ -21,6 +21,8 @@ __all__ = [
     "window_tile",
 ]
 
+# Pixels of a tile up to which every number is taken, also where few shapes are wanted.
+FEW = 4
 # Sums that have to be in flight to start one multiply-add a cycle (latency of 4, two pipes).
 IN_FLIGHT = 8
 LOADS_PER_CYCLE = 2
@@ -80,13 +82,21 @@ def _row_room(target: Target, rows: int, vectors: int, step: int) -> int:
     return min(target.registers - 2 - vectors, 28)
 
 
+def _counts(target: Target, most: int) -> list[int]:
+    """Return the numbers of pixels that a tile may have, up to ``most``."""
+    if target.few and most > FEW:
+        # A last tile that overlaps wastes little of a long row, whatever its length.
+        return sorted({most, most * 3 // 4, most // 2})
+    return list(range(1, most + 1))
+
+
 @cache
 def _block_shape(target: Target, vectors: int, h: int, w: int) -> tuple[float, int, int]:
     """Return the cost of a map with ``vectors`` blocks, and the tile's rows and pixels."""
     room = _block_room(target, vectors)
     best = (float("inf"), 1, 1)
-    for rows in range(1, min(h, 4) + 1):
-        for pixels in range(1, min(w, max(room // (rows * vectors), 1)) + 1):
+    for rows in range(1, 2 if target.few else min(h, 4) + 1):
+        for pixels in _counts(target, min(w, max(room // (rows * vectors), 1))):
             if rows * pixels * vectors > max(room, vectors):
                 continue
             tiles = -(-h // rows) * -(-w // pixels)
@@ -154,9 +164,9 @@ def row_tiles(
     """
     best: tuple[float, tuple[RowTile, ...]] = (float("inf"), ())
     for rows in (1, 2):
-        if rows > h:
+        if rows > h or (target.few and rows > 1):
             continue
-        for vectors in range(1, 7):
+        for vectors in (1, 2, 5) if target.few else range(1, 7):
             columns = vectors * target.lanes
             if columns > w:
                 continue
@@ -248,6 +258,8 @@ def window_tile(
             lines = (rows - 1) * stride[0] + kernel[0]
             # More lines than that need more addresses than there are registers for them.
             if rows * across > max(room, 1) or (rows > 1 and lines > 6):
+                continue
+            if target.few and (rows == 3 or (across > 1 and across not in (2, 4, 7))):
                 continue
             if blocks:
                 loads = float(lines * ((across - 1) * stride[1] + kernel[1]))

@@ -34,12 +34,15 @@ class Wave:
         at the same time: rows that two of them need are computed twice, to the same values.
     rings
         Rows that are held of each value that is not held whole.
+    dry
+        Count rows alone, and list nothing.
     """
 
     template: Template
     group: Group
     share: tuple[int, int] = (0, 1)
     rings: dict[Held, int] = field(default_factory=dict)
+    dry: bool = False
 
     def __post_init__(self) -> None:
         actions = self.group.actions
@@ -98,9 +101,9 @@ class Wave:
         self.most[written] = max(self.most[written], rows - self._kept(written))
         if written in self.rings:
             yield from self._room(written, rows)
-        yield from self.template.lower(
-            action, rows=range(self.done[k], rows), storage=self._storage
-        )
+        if not self.dry:
+            lines = range(self.done[k], rows)
+            yield from self.template.lower(action, rows=lines, storage=self._storage)
         self.done[k] = rows
         if written in self.rings and rows == self.heights[k]:
             yield from self._below(written)
@@ -154,7 +157,7 @@ def ring_rows(template: Template, group: Group, inner: list[Held]) -> dict[Held,
 
     Values whose rings would be about as tall as they are themselves are left out.
     """
-    trial = Wave(template, group)
+    trial = Wave(template, group, dry=True)
     trial.instructions()
     rings = {}
     for held in inner:
