@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from zqcnn_xp.ops.concat import Concat
 from zqcnn_xp.ops.slice import Slice
 from zqcnn_xp.ops.upsample import Upsample
-from zqcnn_xp_llvm.planner.assign import window_of
 from zqcnn_xp_llvm.planner.moves import repeats_of
 from zqcnn_xp_llvm.planner.steps import (
     ConvStep,
@@ -85,7 +84,9 @@ def _keeps_rows(step: MoveStep) -> bool:
 
 def grouped(template: Template, actions: list[Action]) -> list[Group]:
     """Cut a phase's actions into groups; most are alone in theirs."""
-    large = template.pool.target.l2
+    target = template.pool.target
+    # Where every new size is planned anew, planning has to be worth it, too.
+    large = target.l2 * (4 if target.few else 1)
     groups: list[list[Action]] = []
     open_group = False
     for action in actions:
@@ -121,7 +122,7 @@ def rows_needed(template: Template, action: Action, read: int, rows: int) -> int
     step, held = action.step, action.reads[read]
     height = held.layout.map.h
     if isinstance(step, ConvStep | WindowStep) and read == 0:
-        window = window_of(step, template.shapes[step.reads[0]])
+        window = template.window(step)
         last = (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0]
         return max(min(last + 1 - window.border.top, height), 0)
     if isinstance(step, MoveStep) and isinstance(step.op, Upsample):
@@ -134,7 +135,7 @@ def first_row(template: Template, action: Action, read: int, row: int) -> int:
     """Return the first row of a value that result rows from ``row`` on read."""
     step = action.step
     if isinstance(step, ConvStep | WindowStep) and read == 0:
-        window = window_of(step, template.shapes[step.reads[0]])
+        window = template.window(step)
         return max(row * window.stride[0] - window.border.top, 0)
     if isinstance(step, MoveStep) and isinstance(step.op, Upsample):
         up = repeats_of(step.op, template.shapes[step.reads[0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Literal
 
@@ -96,17 +97,17 @@ class Layout:
     border: Border = NO_BORDER
     staggered: bool = False
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """Blocks of channels, or channels."""
         return -(-self.map.c // self.lanes) if self.kind == "blocks" else self.map.c
 
-    @property
+    @cached_property
     def pixel(self) -> int:
         """Bytes from a pixel to its right neighbour."""
         return 4 * self.lanes if self.kind == "blocks" else 4
 
-    @property
+    @cached_property
     def _pitch(self) -> int:
         width = self.border.left + self.map.w + self.border.right
         if self.kind == "rows":
@@ -116,22 +117,22 @@ class Layout:
             pitch += 4 * self.lanes
         return pitch
 
-    @property
+    @cached_property
     def row(self) -> int:
         """Bytes from a row to the next one."""
         return self._pitch if self.kind == "plain" else self._pitch * self.planes
 
-    @property
+    @cached_property
     def plane(self) -> int:
         """Bytes from a channel, or block of channels, to the next one."""
         return self._pitch * self.map.h if self.kind == "plain" else self._pitch
 
-    @property
+    @cached_property
     def origin(self) -> int:
         """Bytes from the start of the memory to the first pixel of the map."""
         return self.border.top * self.row + self.border.left * self.pixel
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Memory of a sample."""
         if self.kind == "plain":

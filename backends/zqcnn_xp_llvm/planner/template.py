@@ -34,6 +34,7 @@ from zqcnn_xp_llvm.planner.steps import (
 )
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction, Pool, Storage
 from zqcnn_xp_llvm.planner.waves import ring_rows, wave
+from zqcnn_xp_llvm.planner.windows import Window
 from zqcnn_xp_llvm.planner.winograd import Scratch
 
 __all__ = ["ARENA", "RING", "Action", "Held", "Template"]
@@ -132,6 +133,7 @@ class Template:
         self._slots: list[Slot] = []
         self._clock = 0
         self._times: dict[Action, int] = {}
+        self._windows: dict[Step, Window] = {}
         self.values = {}
         self.arrays: list[Held] = []
         self.tables: dict[int, Any] = {}
@@ -324,6 +326,13 @@ class Template:
 
     # Instructions.
 
+    def window(self, step: ConvStep | WindowStep) -> Window:
+        """Return the window of a step."""
+        found = self._windows.get(step)
+        if found is None:
+            found = self._windows[step] = window_of(step, self.shapes[step.reads[0]])
+        return found
+
     def row_unit(self, action: Action) -> int:
         """Return how many rows of a result are best computed together."""
         step = action.step
@@ -375,7 +384,7 @@ class Template:
             if m and out.layout.kind == "blocks":
                 # Too few rows for a tile begin earlier: computed twice, to the same values.
                 lines = range(max(min(lines.start, lines.stop - m), 0), lines.stop)
-                border = window_of(step, shapes[0]).border
+                border = self.window(step).border
                 before = (border.top, border.left)
                 return Transformed(
                     self.pool, self.scratch, step, xs[0], out, res, m, before, lines

@@ -52,6 +52,11 @@ class Wave:
         self.done = self._starts()
         self.base = {held: self.done[self.maker[held]] for held in self.rings}
         self.most = dict.fromkeys(self.maker, 0)
+        self.readers: dict[Held, list[tuple[int, int]]] = {held: [] for held in self.maker}
+        for k, action in enumerate(actions):
+            for place, held in enumerate(action.reads):
+                if held in self.readers:
+                    self.readers[held].append((k, place))
 
     def _starts(self) -> list[int]:
         """Return the first row that each action has to compute."""
@@ -112,9 +117,8 @@ class Wave:
         """Return the first row of a value that is still read, or that is not written yet."""
         rows = [
             self._row_read(k, place, self.done[k])
-            for k, action in enumerate(self.group.actions)
-            for place, other in enumerate(action.reads)
-            if other is held and self.done[k] < self.heights[k]
+            for k, place in self.readers[held]
+            if self.done[k] < self.heights[k]
         ]
         return min([*rows, self.done[self.maker[held]]])
 
