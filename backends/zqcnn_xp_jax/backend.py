@@ -150,7 +150,7 @@ class JaxBackend(Backend):
 
         from zqcnn_xp_jax.kernels import kernel_for
 
-        native = kernel_for(op, *shapes)
+        native = kernel_for(op, *shapes, cpu=self.device.platform == "cpu")
         if native is None and not op.weights(*shapes):
             return None
 

@@ -29,16 +29,24 @@ __all__ = ["kernel_for", "reads_often"]
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Terms and output channels up to which a convolution is written out as one sum.
 FEW_TERMS, FEW_OUTPUTS = 32, 32
-# Results from which that pays for a 1x1 kernel.
-MANY_RESULTS = 1 << 16
+# Results from which that pays, for a 1x1 kernel and for others.
+MANY_RESULTS, SOME_RESULTS = 1 << 16, 1 << 14
 # Largest window of a maximum that is folded view by view: larger ones compile slowly.
 SMALL_WINDOW = 5
 
 
-def kernel_for(op: Op, *shapes: Shape) -> Kernel | None:
-    """Return a kernel, or None where the reference is as good."""
+def kernel_for(op: Op, *shapes: Shape, cpu: bool = True) -> Kernel | None:
+    """Return a kernel, or None where the reference is as good.
+
+    Parameters
+    ----------
+    op, shapes
+        The op and the logical shapes of its inputs.
+    cpu
+        Written-out sums of products are for a CPU alone.
+    """
     if isinstance(op, Conv2D):
-        return _convolution(op, shapes[0])
+        return _convolution(op, shapes[0], cpu)
     if isinstance(op, Pool2D) and op.kind == "max" and op.kernel is not None:
         return _max_pool(op, shapes[0])
     return None
@@ -52,12 +60,12 @@ def reads_often(op: Op, *shapes: Shape) -> bool:
     return isinstance(op, Pool2D) and op.kernel not in (None, (1, 1))
 
 
-def _convolution(op: Conv2D, shape: Shape) -> Kernel:
+def _convolution(op: Conv2D, shape: Shape, cpu: bool) -> Kernel:
     _, c, h, w = shape
     pads = op.padding(h, w)
     if op.groups == c and c > 1:
         product = _whole_map if op.kernel == (h, w) and not any(pads) else _depthwise
-    elif _short(op, shape):
+    elif cpu and _short(op, shape):
         product = _written_out
     elif op.groups == 1 and op.kernel == (1, 1) and not any(pads):
         product = _pointwise
@@ -125,10 +133,11 @@ def _short(op: Conv2D, shape: Shape) -> bool:
     """Tell whether a convolution is quickest as one loop over the sum of its terms."""
     if op.groups != 1 or op.out_channels > FEW_OUTPUTS:
         return False
+    results = prod(op.infer(shape)[0])
     if op.kernel == (1, 1):
         # The product of matrices is quick, too, but where results are many it passes twice.
-        return shape[1] <= FEW_TERMS // 2 and prod(op.infer(shape)[0]) >= MANY_RESULTS
-    return _terms(op, shape[1]) <= FEW_TERMS
+        return shape[1] <= FEW_TERMS // 2 and results >= MANY_RESULTS
+    return _terms(op, shape[1]) <= FEW_TERMS and results >= SOME_RESULTS
 
 
 def _written_out(op: Conv2D, pads: tuple[int, int, int, int], x: Array, weight: Array) -> Array:

@@ -82,3 +82,21 @@ def test_the_reference_is_as_good_for(op):
 
 def test_zero_padding_of_nothing_is_no_obstacle():
     assert compare(Pool2D("max", (2, 2), (2, 2), pad_value="zero", ceil=True), (1, 3, 7, 5), 0)
+
+
+@pytest.mark.parametrize("cpu", [True, False])
+@pytest.mark.parametrize(
+    ("op", "shape"),
+    [
+        (Conv2D(9, (3, 3), (1, 2), pads=(1, 0, 2, 1), activation=PReLU()), (1, 3, 63, 61)),
+        (Conv2D(32, (2, 3), dilation=(2, 1), bias=False), (2, 1, 21, 19)),
+        (Conv2D(12, (1, 1), (2, 1), activation=Activation("relu")), (1, 5, 151, 80)),
+    ],
+)
+def test_large_maps_of_few_channels(op, shape, cpu):
+    """On a CPU these are written out as one sum: no convolution and no product is left."""
+    weights = OpCase(op, (shape,), 0).weights()
+    x = jax.numpy.zeros((shape[0], *shape[2:], shape[1]))
+    text = str(jax.make_jaxpr(kernel_for(op, shape, cpu=cpu))(weights, x))
+    assert ("conv_general" in text or "dot_general" in text) is not cpu
+    assert compare(op, shape, 5)
