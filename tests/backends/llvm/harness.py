@@ -35,8 +35,12 @@ def lanes(width=None):
     return host_target(width).lanes
 
 
-def graph_of(nodes, inputs, outputs, seed=0):
-    """A graph of (name, op, inputs), with normal weights; inputs are names and logical shapes."""
+def graph_of(nodes, inputs, outputs, seed=0, *, fixed=False):
+    """A graph of (name, op, inputs), with normal weights; inputs are names and logical shapes.
+
+    Sizes behind the channels are free, unless they are ``fixed``: the planner may then choose
+    tiles for them alone.
+    """
     shapes = dict(inputs)
     made = []
     for k, (name, op, reads) in enumerate(nodes):
@@ -49,7 +53,7 @@ def graph_of(nodes, inputs, outputs, seed=0):
         made.append(Node(name, op, tuple(reads), (name,), weights))
         (shapes[name],) = op.infer(*ins)
     free = tuple(
-        GraphInput(name, (None, *shape[1:2], *[None] * len(shape[2:])))
+        GraphInput(name, (None, *shape[1:2], *(s if fixed else None for s in shape[2:])))
         for name, shape in inputs.items()
     )
     return Graph(free, tuple(made), tuple(outputs))

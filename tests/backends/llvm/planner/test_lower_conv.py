@@ -65,9 +65,10 @@ def test_convolution(harness, width, checked, case, seed):
     tail=st.sampled_from(["residual", "twice", "prelu"]),
     size=st.tuples(st.sampled_from((3, 7, 16)), sizes),
     batch=st.integers(1, 3),
+    fixed=st.booleans(),
 )
 def test_what_follows_a_convolution(
-    harness, width, checked, channels, kernel, stride, tail, size, batch
+    harness, width, checked, channels, kernel, stride, tail, size, batch, fixed
 ):
     """Sums with another map, before and after an activation, join the convolution."""
     c, o = channels
@@ -83,7 +84,7 @@ def test_what_follows_a_convolution(
         "prelu": [("s", Elementwise("max"), ["b", "a"]), ("y", PReLU(), ["s"])],
     }[tail]
     shapes = {"x": (batch, c, *size)}
-    graph = harness.graph_of([*nodes, *last], shapes, ["y"])
+    graph = harness.graph_of([*nodes, *last], shapes, ["y"], fixed=fixed)
     harness.check(graph, shapes, width, checked=checked)
     kinds = [kind for phase in harness.steps_of(graph, {"x": (1, c, *size)}) for kind, _ in phase]
     assert len(kinds) <= 3
@@ -101,7 +102,7 @@ def test_max_feature_map(harness, width, checked, c, made, size):
         ("d", Dense(2 * made), ["m"]),
         ("y", MaxFeatureMap(), ["d"]),
     ]
-    graph = harness.graph_of(nodes, shapes, ["y"])
+    graph = harness.graph_of(nodes, shapes, ["y"], fixed=True)
     harness.check(graph, shapes, width, checked=checked)
     names = [name for phase in harness.steps_of(graph, shapes) for _, name in phase]
     assert names == ["a+m", "d+y"]

@@ -72,10 +72,10 @@ def chains(draw):
 
 
 @settings(max_examples=3, deadline=None)
-@given(case=chains(), exact=st.booleans(), threads=st.sampled_from((1, 1, 3)))
-def test_bands_change_no_result(harness, width, checked, case, exact, threads):
+@given(case=chains(), exact=st.booleans(), threads=st.sampled_from((1, 1, 3)), fixed=st.booleans())
+def test_bands_change_no_result(harness, width, checked, case, exact, threads, fixed):
     nodes, shape = case
-    graph = harness.graph_of(nodes, {"x": shape}, [nodes[-1][0]])
+    graph = harness.graph_of(nodes, {"x": shape}, [nodes[-1][0]], fixed=fixed)
     xs = harness.draw({"x": shape})
     made = small_caches(width, checked=checked, exact=exact, threads=threads)
     found = harness.run(made, graph, xs)
