@@ -11,7 +11,7 @@ from networks import CASES
 from options import Options, progress
 from plots import curves
 
-from zqcnn_xp.bench.pairs import Arena
+from zqcnn_xp.bench.pairs import Arena, Comparison
 from zqcnn_xp.bench.report import markdown
 from zqcnn_xp.bench.timing import Call, pinned, take_turns
 from zqcnn_xp.pipelines import MTCNN
@@ -91,6 +91,7 @@ def _detected(
 def _batches(options: Options) -> str:
     case = CASES[0]
     lines: Lines = {}
+    remarks: list[str] = []
     with Arena(options.backends, options.peers, threads=options.threads) as arena:
         for batch in BATCHES[:4:3] if options.quick else BATCHES:
             progress(f"scale: batch {batch}")
@@ -100,13 +101,26 @@ def _batches(options: Options) -> str:
                 block_ms=options.block_ms,
                 clock=options.clock,
             )
+            remarks += _untimed(found)
             for side in found.sides:
                 if side.times is not None:
                     xs, ys = lines.setdefault(side.name, ([], []))
                     xs.append(batch)
                     ys.append(1e3 * batch / side.times.median)
     text = f"Images per second of {case.name} by batch"
-    return _shown(options, lines, "batch", "batch", "images/s", text)
+    return "\n".join([_shown(options, lines, "batch", "batch", "images/s", text), *_once(remarks)])
+
+
+def _untimed(found: Comparison) -> list[str]:
+    """Say of every side that was not timed why."""
+    return [
+        f"- {side.name}: {side.state}: {side.message}" for side in found.sides if not side.times
+    ]
+
+
+def _once(remarks: list[str]) -> list[str]:
+    """Return remarks without repetition, behind an empty line."""
+    return ["", *dict.fromkeys(remarks)] if remarks else []
 
 
 def threads(options: Options) -> str:
@@ -118,6 +132,7 @@ def threads(options: Options) -> str:
         if case.name not in (THREADED[:1] if options.quick else THREADED):
             continue
         lines: Lines = {}
+        remarks: list[str] = []
         for count in counts:
             progress(f"threads: {case.name}, {count}")
             with (
@@ -129,13 +144,15 @@ def threads(options: Options) -> str:
                     rounds=max(options.rounds // 2, 2),
                     block_ms=options.block_ms,
                 )
+            remarks += _untimed(found)
             for side in found.sides:
                 if side.times is not None:
                     xs, ys = lines.setdefault(side.name, ([], []))
                     xs.append(count)
                     ys.append(side.times.median)
         name = f"threads-{case.name.split()[0].lower()}"
-        parts.append(_shown(options, lines, name, "threads", "ms", f"{case.name} by threads, ms"))
+        shown = _shown(options, lines, name, "threads", "ms", f"{case.name} by threads, ms")
+        parts.append("\n".join([shown, *_once(remarks)]))
     return "\n\n".join(parts)
 
 
