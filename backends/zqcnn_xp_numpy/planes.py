@@ -54,8 +54,7 @@ def planes_stage(op: Conv2D, shape: Shape) -> Stage:
             some, part = shifted[:, :, :, samples, rows], target[samples, rows]
             count = some.shape[3] * some.shape[4] * wo
             # A last row of ones meets the bias; it is written once.
-            make = partial(np.ones, (cells + 1, count), np.float32)
-            gathered = tape.kept(("shifted", cells, count), make)
+            gathered = tape.kept(("shifted", cells, count), partial(_ones, cells + 1, count))
             tape.add(np.copyto, gathered[:-1].reshape(some.shape), some)
             left = gathered if op.bias else gathered[:-1]
             block = part if part.flags.c_contiguous else tape.scratch("products", part.shape)
@@ -63,3 +62,7 @@ def planes_stage(op: Conv2D, shape: Shape) -> Stage:
             finish(tape, None, op.activation, w, block, part)
 
     return stage
+
+
+def _ones(rows: int, columns: int) -> Rows:
+    return np.ones((rows, columns), np.float32)
