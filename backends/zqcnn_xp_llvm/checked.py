@@ -22,12 +22,13 @@ from zqcnn_xp.ops.base import Array, Shape
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.guarded import UNWRITTEN, Bounds, Guarded, call_checked
 from zqcnn_xp_llvm.planner.bands import Group
+from zqcnn_xp_llvm.planner.held import ARENA, RING, Action, Held
 from zqcnn_xp_llvm.planner.layout import Layout
 from zqcnn_xp_llvm.planner.memory import SLACK, Slot
 from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.steps import Step
 from zqcnn_xp_llvm.planner.storage import WEIGHT_SLACK, Buffer, Instruction, Place
-from zqcnn_xp_llvm.planner.template import ARENA, RING, Action, Held, Template
+from zqcnn_xp_llvm.planner.template import Template
 from zqcnn_xp_llvm.planner.waves import wave
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 

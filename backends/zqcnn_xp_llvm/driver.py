@@ -20,7 +20,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from zqcnn_xp_llvm.codegen.emitter import INTEGERS, LIMITS, POINTERS
+from zqcnn_xp_llvm.codegen.access import INTEGERS, LIMITS, POINTERS
 from zqcnn_xp_llvm.target import Target
 
 __all__ = ["COUNTER", "INSTRUCTION", "ITEM", "PHASE", "STATE", "emit_driver"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zqcnn_xp_llvm.codegen.emitter import CHECKED_WORDS, LIMITS, POINTERS, REPORT, Access
+from zqcnn_xp_llvm.codegen.access import CHECKED_WORDS, LIMITS, POINTERS, REPORT, Access
 from zqcnn_xp_llvm.planner.storage import ALIGNMENT
 
 __all__ = ["UNWRITTEN", "Bounds", "Guarded", "call_checked"]

@@ -9,11 +9,12 @@ import numpy as np
 
 from zqcnn_xp.graph import Node
 from zqcnn_xp_llvm.code import Code
-from zqcnn_xp_llvm.codegen.emitter import POINTERS
+from zqcnn_xp_llvm.codegen.access import POINTERS
 from zqcnn_xp_llvm.driver import INSTRUCTION
+from zqcnn_xp_llvm.planner.held import ARENA, RING
 from zqcnn_xp_llvm.planner.split import parts_of
 from zqcnn_xp_llvm.planner.storage import Buffer, Instruction
-from zqcnn_xp_llvm.planner.template import ARENA, RING, Template
+from zqcnn_xp_llvm.planner.template import Template
 from zqcnn_xp_llvm.planner.winograd import SCRATCH
 
 __all__ = [

@@ -1,6 +1,6 @@
 """A small assembler for kernels: addresses, vectors and loops of one LLVM function.
 
-Every kernel is ``void kernel(i64 *args)``: `POINTERS` addresses, then `INTEGERS` sizes and strides
+Every kernel is ``void kernel(i64 *args)``: addresses, then sizes and strides
 in bytes. Vectors and registers are explicit; LLVM only allocates and schedules.
 """
 
@@ -13,31 +13,10 @@ from typing import Any
 
 from llvmlite import ir
 
+from zqcnn_xp_llvm.codegen.access import LIMITS, POINTERS, Access, checking_function
 from zqcnn_xp_llvm.target import Target
 
-__all__ = [
-    "CHECKED_WORDS",
-    "INTEGERS",
-    "LIMITS",
-    "POINTERS",
-    "REPORT",
-    "SPARE",
-    "Access",
-    "Address",
-    "Emitter",
-    "Loop",
-    "Value",
-]
-
-POINTERS = 6
-INTEGERS = 18
-# Behind these a checked kernel finds the bounds of each pointer (first byte, and the one behind
-# the last), two words to report to, and a vector of spare memory that what lies outside of a
-# buffer is led to. The report is 0, or the kind of the first access outside, and its address.
-LIMITS = POINTERS + INTEGERS
-REPORT = LIMITS + 2 * POINTERS
-SPARE = REPORT + 2
-CHECKED_WORDS = SPARE + 8
+__all__ = ["Address", "Emitter", "Loop", "Value"]
 
 Value = Any  # an llvmlite value; llvmlite has no types of its own
 
@@ -64,41 +43,6 @@ class Address:
     pointer: int
     value: Value
     offset: int = 0
-
-
-@dataclass(frozen=True)
-class Access:
-    """One access to memory, as a checked kernel reports it.
-
-    Parameters
-    ----------
-    pointer
-        Number of the kernel's pointer.
-    size
-        Bytes.
-    store
-        Written, not read.
-
-    Examples
-    --------
-    >>> access = Access(2, 64, store=True)
-    >>> Access.decode(access.code) == access
-    True
-    """
-
-    pointer: int
-    size: int
-    store: bool
-
-    @property
-    def code(self) -> int:
-        """All of it as a number that is not 0."""
-        return self.size << 16 | self.store << 8 | self.pointer
-
-    @classmethod
-    def decode(cls, code: int) -> Access:
-        """Return what a number stands for."""
-        return cls(code & 0xFF, code >> 16, bool(code >> 8 & 1))
 
 
 @dataclass
@@ -271,7 +215,8 @@ class Emitter:
         if self.checked:
             access = Access(address.pointer, size, store)
             place = self.b.call(
-                _checking(self.module), [self._args, self._sum(address), self.i64(access.code)]
+                checking_function(self.module),
+                [self._args, self._sum(address), self.i64(access.code)],
             )
             address = Address(address.pointer, place)
         base = self.b.inttoptr(address.value, _POINTER)
@@ -386,37 +331,3 @@ class Emitter:
         again = self.b.icmp_signed("<", following, self.i64(count))
         self.b.cbranch(again, body, after)
         self.b.position_at_end(after)
-
-
-def _checking(module: Any) -> Any:
-    """Return ``i64 within(i64 *args, i64 place, i64 access)``, written once a module.
-
-    It gives the place back, or spare memory where the access lies outside of its buffer. A
-    function of its own, as kernels have thousands of accesses and compile in a tenth of the time.
-    """
-    found = module.globals.get("within")
-    if found is not None:
-        return found
-    table = _I64.as_pointer()
-    function = ir.Function(module, ir.FunctionType(_I64, [table, _I64, _I64]), "within")
-    function.linkage = "internal"
-    function.attributes.add("noinline")
-    args, place, access = function.args
-    b = ir.IRBuilder(function.append_basic_block("entry"))
-
-    def const(value: int) -> Value:
-        return ir.Constant(_I64, value)
-
-    number = b.shl(b.and_(access, const(0xFF)), const(1))
-    limits = b.gep(args, [b.add(number, const(LIMITS))])
-    low, high = b.load(limits), b.load(b.gep(limits, [const(1)]))
-    last = b.sub(high, b.lshr(access, const(16)))
-    early, late = b.icmp_signed("<", place, low), b.icmp_signed(">", place, last)
-    with b.if_then(b.or_(early, late), likely=False):
-        report = b.gep(args, [const(REPORT)])
-        with b.if_then(b.icmp_signed("==", b.load(report), const(0))):
-            b.store(access, report)
-            b.store(place, b.gep(report, [const(1)]))
-        b.ret(b.ptrtoint(b.gep(args, [const(SPARE)]), _I64))
-    b.ret(place)
-    return function

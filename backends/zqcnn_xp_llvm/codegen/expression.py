@@ -10,13 +10,23 @@ A formula is a nested tuple, hashable, and so part of a kernel's identity:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from zqcnn_xp_llvm.codegen import vecmath
-from zqcnn_xp_llvm.codegen.emitter import Emitter, Value
+from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 
-__all__ = ["ACC", "FUNCTIONS", "Formula", "const", "emit", "inputs_of", "params_of", "substitute"]
+__all__ = [
+    "ACC",
+    "FUNCTIONS",
+    "Formula",
+    "applied",
+    "const",
+    "emit",
+    "inputs_of",
+    "params_of",
+    "substitute",
+]
 
 Formula: TypeAlias = tuple[Any, ...]
 """See the module's docstring."""
@@ -151,3 +161,10 @@ def substitute(
     if name == "const":
         return formula
     return (name, *(substitute(part, inputs, params) for part in rest))
+
+
+def applied(
+    e: Emitter, formula: Formula, value: Value, res: Address, params: Mapping[int, Value]
+) -> Value:
+    """Apply a formula to a kernel's result: input 0 is that, input 1 lies at ``res``."""
+    return emit(e, formula, lambda k: value if k == 0 else e.load(res), lambda j: params[j])

@@ -8,11 +8,28 @@ from typing import Any, ClassVar
 
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter
 
-__all__ = ["BODY", "Kernel", "bounded"]
+__all__ = ["BODY", "MAPS", "Kernel", "bounded", "map_integers"]
 
 # Multiply-adds written out in one loop body: enough to hide the loop, few enough for the
 # instruction caches and for a quick compilation.
 BODY = 256
+
+
+MAPS = ("x", "weights", "bias", "params", "out", "res")
+"""Pointers of kernels that make one map of another, with a third added."""
+
+
+def map_integers(planes: str, plane: str) -> tuple[str, ...]:
+    """Return the integers of such a kernel: loops, then strides by row and plane.
+
+    Examples
+    --------
+    >>> map_integers("blocks", "block")[0], map_integers("blocks", "block")[7]
+    ('blocks', 'x_block')
+    """
+    loops = (planes, "rows", "row_last", "tiles", "tile_last")
+    reads = ("x_row", "x_tap", f"x_{plane}")
+    return (*loops, *reads, "out_row", f"out_{plane}", "res_row", f"res_{plane}")
 
 
 @dataclass(frozen=True)

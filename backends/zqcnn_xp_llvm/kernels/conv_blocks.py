@@ -12,8 +12,8 @@ from functools import partial
 from typing import ClassVar
 
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
-from zqcnn_xp_llvm.codegen.expression import ACC, Formula, emit, params_of
-from zqcnn_xp_llvm.kernels.base import BODY, Kernel, bounded
+from zqcnn_xp_llvm.codegen.expression import ACC, Formula, applied, params_of
+from zqcnn_xp_llvm.kernels.base import BODY, MAPS, Kernel, bounded, map_integers
 
 __all__ = ["ConvBlocks"]
 
@@ -55,20 +55,9 @@ class ConvBlocks(Kernel):
     pair's parameters are those of its result.
     """
 
-    pointers: ClassVar[tuple[str, ...]] = ("x", "weights", "bias", "params", "out", "res")
+    pointers: ClassVar[tuple[str, ...]] = MAPS
     integers: ClassVar[tuple[str, ...]] = (
-        "groups",
-        "rows",
-        "row_last",
-        "tiles",
-        "tile_last",
-        "x_row",
-        "x_tap",
-        "x_block",
-        "out_row",
-        "out_block",
-        "res_row",
-        "res_block",
+        *map_integers("groups", "block"),
         "repeats",
         "x_repeat",
         "weights_repeat",
@@ -255,11 +244,10 @@ class ConvBlocks(Kernel):
         wide = e.target.vector_bytes
         made = self.results
         order = sorted(params_of(self.formula))
-        params = {
-            (v, j): e.load(e.at(p, (v * len(order) + k) * wide))
+        params = [
+            {j: e.load(e.at(p, (v * len(order) + k) * wide)) for k, j in enumerate(order)}
             for v in range(made)
-            for k, j in enumerate(order)
-        }
+        ]
         out_block, res_block = self.integer(e, "out_block"), self.integer(e, "res_block")
         for r in range(self.rows):
             for px in range(self.pixels):
@@ -271,23 +259,6 @@ class ConvBlocks(Kernel):
                     o = e.at(out, e.mul(self.integer(e, "out_row"), r), px * self.out_px)
                     s = e.at(res, e.mul(self.integer(e, "res_row"), r), px * self.res_px)
                     o, s = e.at(o, e.mul(out_block, v)), e.at(s, e.mul(res_block, v))
-                    value = _applied(e, self.formula, value, s, params, v)
+                    value = applied(e, self.formula, value, s, params[v])
                     last = self.tail if self.tail and v == made - 1 else e.lanes
                     e.store_some(value, o, last)
-
-
-def _applied(
-    e: Emitter,
-    formula: Formula,
-    value: Value,
-    res: Address,
-    params: dict[tuple[int, int], Value],
-    place: int,
-) -> Value:
-    """Apply a formula to one vector of a convolution's result."""
-    return emit(
-        e,
-        formula,
-        lambda k: value if k == 0 else e.load(res),
-        lambda j: params[place, j],
-    )

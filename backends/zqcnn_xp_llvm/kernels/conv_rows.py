@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
-from zqcnn_xp_llvm.codegen.expression import ACC, Formula, emit, params_of
-from zqcnn_xp_llvm.kernels.base import BODY, Kernel, bounded
+from zqcnn_xp_llvm.codegen.expression import ACC, Formula, applied, params_of
+from zqcnn_xp_llvm.kernels.base import BODY, MAPS, Kernel, bounded, map_integers
 from zqcnn_xp_llvm.kernels.lines import line_taps
 
 __all__ = ["ConvRows"]
@@ -42,21 +42,8 @@ class ConvRows(Kernel):
     Weights of a group lie as (input channel, window row, window column, output channel).
     """
 
-    pointers: ClassVar[tuple[str, ...]] = ("x", "weights", "bias", "params", "out", "res")
-    integers: ClassVar[tuple[str, ...]] = (
-        "groups",
-        "rows",
-        "row_last",
-        "tiles",
-        "tile_last",
-        "x_row",
-        "x_tap",
-        "x_channel",
-        "out_row",
-        "out_channel",
-        "res_row",
-        "res_channel",
-    )
+    pointers: ClassVar[tuple[str, ...]] = MAPS
+    integers: ClassVar[tuple[str, ...]] = map_integers("groups", "channel")
 
     channels: int
     kernel: tuple[int, int]
@@ -164,11 +151,5 @@ class ConvRows(Kernel):
                 for v in range(self.vectors):
                     value = sums[self._place(c, r, v)]
                     s_v = e.at(s, v * wide)
-                    value = _applied(e, self.formula, value, s_v, params)
+                    value = applied(e, self.formula, value, s_v, params)
                     e.store(value, e.at(o, v * wide))
-
-
-def _applied(
-    e: Emitter, formula: Formula, value: Value, res: Address, params: dict[int, Value]
-) -> Value:
-    return emit(e, formula, lambda k: value if k == 0 else e.load(res), lambda j: params[j])

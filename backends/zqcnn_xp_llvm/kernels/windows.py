@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
-from zqcnn_xp_llvm.codegen.expression import ACC, Formula, emit, params_of
-from zqcnn_xp_llvm.kernels.base import Kernel, bounded
+from zqcnn_xp_llvm.codegen.expression import ACC, Formula, applied, params_of
+from zqcnn_xp_llvm.kernels.base import MAPS, Kernel, bounded, map_integers
 from zqcnn_xp_llvm.kernels.lines import line_taps
 
 __all__ = ["Fold", "WindowBlocks", "WindowRows"]
@@ -58,21 +58,8 @@ class WindowBlocks(Kernel):
     lane).
     """
 
-    pointers: ClassVar[tuple[str, ...]] = ("x", "weights", "bias", "params", "out", "res")
-    integers: ClassVar[tuple[str, ...]] = (
-        "blocks",
-        "rows",
-        "row_last",
-        "tiles",
-        "tile_last",
-        "x_row",
-        "x_tap",
-        "x_block",
-        "out_row",
-        "out_block",
-        "res_row",
-        "res_block",
-    )
+    pointers: ClassVar[tuple[str, ...]] = MAPS
+    integers: ClassVar[tuple[str, ...]] = map_integers("blocks", "block")
 
     fold: Fold
     kernel: tuple[int, int]
@@ -122,7 +109,7 @@ class WindowBlocks(Kernel):
                         for k in range(self.pixels):
                             total = sums[r * self.pixels + k]
                             place = e.at(s, k * self.res_px)
-                            value = _applied(e, self.formula, total, place, params)
+                            value = applied(e, self.formula, total, place, params)
                             e.store(value, e.at(o, k * self.out_px))
         e.finish()
 
@@ -203,21 +190,8 @@ class WindowRows(Kernel):
     Weights lie as (channel, window row, window column), parameters as (channel, parameter).
     """
 
-    pointers: ClassVar[tuple[str, ...]] = ("x", "weights", "bias", "params", "out", "res")
-    integers: ClassVar[tuple[str, ...]] = (
-        "channels",
-        "rows",
-        "row_last",
-        "tiles",
-        "tile_last",
-        "x_row",
-        "x_tap",
-        "x_channel",
-        "out_row",
-        "out_channel",
-        "res_row",
-        "res_channel",
-    )
+    pointers: ClassVar[tuple[str, ...]] = MAPS
+    integers: ClassVar[tuple[str, ...]] = map_integers("channels", "channel")
 
     fold: Fold
     kernel: tuple[int, int]
@@ -262,7 +236,7 @@ class WindowRows(Kernel):
                         for v in range(self.vectors):
                             total = sums[r * self.vectors + v]
                             place = e.at(s, v * wide)
-                            value = _applied(e, self.formula, total, place, params)
+                            value = applied(e, self.formula, total, place, params)
                             e.store(value, e.at(o, v * wide))
         e.finish()
 
@@ -284,9 +258,3 @@ class WindowRows(Kernel):
                         at = r * self.vectors + v
                         sums[at] = _folded(e, self.fold, pixels[v], weight, sums[at])
         return sums
-
-
-def _applied(
-    e: Emitter, formula: Formula, value: Value, res: Address, params: dict[int, Value]
-) -> Value:
-    return emit(e, formula, lambda k: value if k == 0 else e.load(res), lambda j: params[j])

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from zqcnn_xp_llvm.codegen.emitter import Emitter, Value
-from zqcnn_xp_llvm.codegen.expression import ACC, Formula, emit, params_of
+from zqcnn_xp_llvm.codegen.expression import ACC, Formula, applied, params_of
 from zqcnn_xp_llvm.kernels.base import Kernel, bounded
 
 __all__ = ["WinogradInput", "WinogradOutput", "transformed_weights"]
@@ -220,7 +220,7 @@ class WinogradOutput(Kernel):
                         i, j = divmod(number, self.m)
                         o = e.at(out, e.mul(out_row, i), j * self.out_px)
                         r = e.at(res, e.mul(res_row, i), j * self.res_px)
-                        e.store(_applied(e, self.formula, value, r, params), o)
+                        e.store(applied(e, self.formula, value, r, params), o)
         e.finish()
 
     def _cells(self, e: Emitter, x: Any, bias: Value) -> list[Value]:
@@ -239,9 +239,3 @@ class WinogradOutput(Kernel):
             made = _out(e, self.m, [column[i] for column in columns])
             cells += [e.b.fadd(value, bias) for value in made]
         return cells
-
-
-def _applied(
-    e: Emitter, formula: Formula, value: Value, res: Any, params: dict[int, Value]
-) -> Value:
-    return emit(e, formula, lambda k: value if k == 0 else e.load(res), lambda j: params[j])

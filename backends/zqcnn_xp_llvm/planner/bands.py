@@ -24,7 +24,8 @@ from zqcnn_xp_llvm.planner.steps import (
 )
 
 if TYPE_CHECKING:
-    from zqcnn_xp_llvm.planner.template import Action, Held, Template
+    from zqcnn_xp_llvm.planner.held import Action, Held
+    from zqcnn_xp_llvm.planner.template import Template
 
 __all__ = ["LEAST_ROWS", "Group", "by_rows", "first_row", "grouped", "rows_needed"]
 

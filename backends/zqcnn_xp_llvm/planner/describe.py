@@ -18,8 +18,9 @@ from zqcnn_xp_llvm.planner.waves import wave
 
 if TYPE_CHECKING:
     from zqcnn_xp.graph import Node
+    from zqcnn_xp_llvm.planner.held import Action, Held
     from zqcnn_xp_llvm.planner.storage import Buffer, Instruction
-    from zqcnn_xp_llvm.planner.template import Action, Held, Template
+    from zqcnn_xp_llvm.planner.template import Template
 
 __all__ = ["Stage", "describe", "plan_rows", "stages"]
 

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from zqcnn_xp_llvm.kernels.conv_blocks import ConvBlocks
 from zqcnn_xp_llvm.planner.bands import LEAST_ROWS, Group
+from zqcnn_xp_llvm.planner.held import Action
 from zqcnn_xp_llvm.planner.steps import ConvStep, DenseStep, MapStep, WindowStep
 from zqcnn_xp_llvm.planner.storage import Instruction
-from zqcnn_xp_llvm.planner.template import Action, Template
+from zqcnn_xp_llvm.planner.template import Template
 from zqcnn_xp_llvm.planner.waves import wave
 
 __all__ = ["parts_of"]

@@ -12,6 +12,7 @@ from zqcnn_xp_llvm.planner.assign import assign, transform_of, window_of
 from zqcnn_xp_llvm.planner.bands import Group, grouped
 from zqcnn_xp_llvm.planner.formulas import never_negative
 from zqcnn_xp_llvm.planner.fuse import make_steps
+from zqcnn_xp_llvm.planner.held import ARENA, RING, Action, Held
 from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
 from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense, rows_together
 from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, normalize, softmax
@@ -37,51 +38,7 @@ from zqcnn_xp_llvm.planner.waves import ring_rows, wave
 from zqcnn_xp_llvm.planner.windows import Window
 from zqcnn_xp_llvm.planner.winograd import Scratch
 
-__all__ = ["ARENA", "RING", "Action", "Held", "Template"]
-
-ARENA = Buffer("arena")
-RING = Buffer("ring")
-"""Maps of which a thread holds a few rows."""
-
-
-@dataclass(eq=False)
-class Held:
-    """A value's copy in one layout, before memory is given out.
-
-    Parameters
-    ----------
-    value
-        Its name.
-    layout
-        Its strides.
-    buffer
-        An array over the batch, or the arena.
-    slot
-        Its place in the arena.
-    """
-
-    value: str
-    layout: Layout
-    buffer: Buffer
-    slot: Slot | None = None
-
-    def place(self) -> Storage:
-        """Return where it lies, once memory has been given out."""
-        return self.storage
-
-    @property
-    def storage(self) -> Storage:
-        """Where it lies, once memory has been given out."""
-        return Storage(self.layout, self.buffer, self.slot.start if self.slot else 0)
-
-
-@dataclass(frozen=True, eq=False)
-class Action:
-    """A step, or the copy of a value into another layout, with what it reads and writes."""
-
-    step: Step | None
-    reads: tuple[Held, ...]
-    writes: Held
+__all__ = ["Template"]
 
 
 @dataclass

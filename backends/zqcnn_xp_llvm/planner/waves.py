@@ -12,7 +12,8 @@ from zqcnn_xp_llvm.planner.lower_map import copy_loops
 from zqcnn_xp_llvm.planner.storage import Instruction, Storage, instruction
 
 if TYPE_CHECKING:
-    from zqcnn_xp_llvm.planner.template import Held, Template
+    from zqcnn_xp_llvm.planner.held import Held
+    from zqcnn_xp_llvm.planner.template import Template
 
 __all__ = ["Wave", "ring_rows", "wave"]
 

@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite")
 from zqcnn_xp.errors import KernelError
 from zqcnn_xp.ops import Activation, Conv2D, Elementwise, Pool2D
 from zqcnn_xp_llvm.checked import CheckedExecutable
-from zqcnn_xp_llvm.codegen.emitter import Access
+from zqcnn_xp_llvm.codegen.access import Access
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.copies import FillRuns
 from zqcnn_xp_llvm.planner.storage import instruction

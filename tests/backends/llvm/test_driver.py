@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 from zqcnn_xp_llvm.code import Code, shared_code
-from zqcnn_xp_llvm.codegen.emitter import POINTERS
+from zqcnn_xp_llvm.codegen.access import POINTERS
 from zqcnn_xp_llvm.driver import COUNTER, INSTRUCTION, ITEM, PHASE, STATE
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.target import host_target

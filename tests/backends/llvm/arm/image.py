@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zqcnn_xp_llvm.codegen.emitter import POINTERS
+from zqcnn_xp_llvm.codegen.access import POINTERS
 from zqcnn_xp_llvm.driver import COUNTER, STATE
 from zqcnn_xp_llvm.planner.memory import SLACK
 from zqcnn_xp_llvm.program import ARENA_BASE, FIRST_ARRAY, RING_BASE, SCRATCH_BASE, Segment

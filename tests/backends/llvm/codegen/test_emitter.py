@@ -13,7 +13,7 @@ pytest.importorskip("llvmlite")
 
 from llvmlite import ir
 
-from zqcnn_xp_llvm.codegen.emitter import (
+from zqcnn_xp_llvm.codegen.access import (
     CHECKED_WORDS,
     INTEGERS,
     LIMITS,
@@ -21,8 +21,8 @@ from zqcnn_xp_llvm.codegen.emitter import (
     REPORT,
     SPARE,
     Access,
-    Emitter,
 )
+from zqcnn_xp_llvm.codegen.emitter import Emitter
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.target import NEON
 

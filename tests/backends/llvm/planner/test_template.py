@@ -17,7 +17,7 @@ from zqcnn_xp.ops import (
     Transpose,
     Upsample,
 )
-from zqcnn_xp_llvm.planner.template import ARENA
+from zqcnn_xp_llvm.planner.held import ARENA
 
 
 def template_of(harness, nodes, shapes, outputs):
