@@ -59,9 +59,9 @@ def test_depthwise(
 def test_pooling(
     harness, width, checked, kind, kernel, stride, dilation, pads, ceil, clip, value, count, shape
 ):
+    spans = [(k - 1) * d for k, d in zip(kernel or (1, 1), dilation, strict=True)]
     if kernel is not None and pads != "same_upper":
         # A window has to see a cell.
-        spans = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
         most = (spans[0], spans[0], spans[1], spans[1])
         pads = tuple(min(p, m) for p, m in zip(pads, most, strict=True))
     op = Pool2D(kind, kernel, stride, pads, ceil, clip, value, count)
