@@ -43,10 +43,13 @@ class Group:
         In their order.
     bands
         Number of turns.
+    outside
+        Numbers of the actions whose results are read by others as well: all of their rows count.
     """
 
     actions: tuple[Action, ...]
     bands: int
+    outside: frozenset[int] = frozenset()
 
     @property
     def maker(self) -> dict[Held, int]:
@@ -55,9 +58,13 @@ class Group:
 
     @property
     def ends(self) -> list[int]:
-        """The actions whose results no other of them reads."""
+        """The actions whose rows all have to be made: others ask for them, or nobody here does."""
         read = {held for action in self.actions for held in action.reads}
-        return [k for k, action in enumerate(self.actions) if action.writes not in read]
+        return [
+            k
+            for k, action in enumerate(self.actions)
+            if action.writes not in read or k in self.outside
+        ]
 
 
 def by_rows(template: Template, action: Action) -> bool:
@@ -90,8 +97,10 @@ def grouped(template: Template, actions: list[Action]) -> list[Group]:
     large = target.l2 * (4 if target.few else 1)
     groups: list[list[Action]] = []
     open_group = False
+    # A value under another shape has other rows than those that were written.
+    known = {*template.arrays, *(action.writes for action in actions)}
     for action in actions:
-        fits = by_rows(template, action)
+        fits = known.issuperset(action.reads) and by_rows(template, action)
         size = action.writes.layout.bytes
         weighs = fits and (size >= large or max(h.layout.bytes for h in action.reads) >= large)
         if weighs and open_group:
@@ -103,10 +112,21 @@ def grouped(template: Template, actions: list[Action]) -> list[Group]:
     for group in groups:
         bands = _bands(template, group)
         if bands > 1:
-            found.append(Group(tuple(group), bands))
+            found.append(Group(tuple(group), bands, _outside(template, group)))
         else:
             found += [Group((action,), 1) for action in group]
     return found
+
+
+def _outside(template: Template, group: list[Action]) -> frozenset[int]:
+    """Return which results of a group the caller, another phase or a later group reads."""
+    others = {a for phase in template.actions for a in phase}.difference(group)
+    slots = {held.slot for action in others for held in action.reads}
+    return frozenset(
+        k
+        for k, action in enumerate(group)
+        if action.writes.slot is None or action.writes.slot in slots
+    )
 
 
 def _bands(template: Template, group: list[Action]) -> int:

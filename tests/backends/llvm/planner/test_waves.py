@@ -19,6 +19,7 @@ from zqcnn_xp.ops import (
     MaxFeatureMap,
     Pool2D,
     PReLU,
+    Reshape,
     Upsample,
 )
 from zqcnn_xp_llvm import LlvmBackend
@@ -109,3 +110,23 @@ def test_a_border_of_minus_infinity_in_a_few_rows(harness, width, checked):
     for seed in range(2):
         xs = {"x": -np.abs(harness.draw({"x": shape}, seed)["x"])}
         harness.compare(harness.run(made, graph, xs), harness.expected(graph, xs))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_rows_that_a_band_skips_and_others_read(harness, width, checked, threads):
+    """The pooling drops the last row, and rows between its windows; the caller wants them all."""
+    nodes = [
+        ("a", Conv2D(8, (3, 3), pads=(1, 1, 1, 1)), ["x"]),
+        ("r", Activation("relu"), ["a"]),
+        ("p", Pool2D("max", (2, 2), (3, 3)), ["r"]),
+        ("b", Conv2D(8, (3, 3), pads=(1, 1, 1, 1)), ["p"]),
+        ("q", Pool2D("max", (2, 2), (2, 2)), ["b"]),
+        ("s", Reshape((0, 8, -1, 8)), ["b"]),
+        ("y", Activation("tanh"), ["s"]),
+        ("z", Conv2D(8, (3, 3), pads=(1, 1, 1, 1)), ["r"]),
+    ]
+    shape = (1, 3, 71, 50)
+    graph = harness.graph_of(nodes, {"x": shape}, ["r", "q", "y", "z", "b"])
+    xs = harness.draw({"x": shape})
+    made = small_caches(width, checked=checked, exact=True, threads=threads)
+    harness.compare(harness.run(made, graph, xs), harness.expected(graph, xs))
