@@ -6,7 +6,7 @@ in bytes. Vectors and registers are explicit; LLVM only allocates and schedules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -96,6 +96,12 @@ class Emitter:
             self.b.load(self.b.gep(self._args, [self.i64(place)])) for place in range(LIMITS)
         ]
 
+        # What was read since the last store, and bases of addresses, in the block ``_block``: each
+        # is written once, so that LLVM has less to read and to clean up.
+        self._block: Any = None
+        self._read: dict[tuple[Any, ...], Value] = {}
+        self._bases: dict[Value, Value] = {}
+
     def finish(self) -> None:
         """End the function."""
         self.b.ret_void()
@@ -151,9 +157,27 @@ class Emitter:
 
     def load(self, address: Address) -> Value:
         """Load a vector; no alignment is needed."""
+        return self._once("load", address, self._load)
+
+    def _load(self, address: Address) -> Value:
         found = self.b.load(self._place(address, self.vector, self.lanes * 4))
         found.align = 4
         return found
+
+    def _once(self, what: str, address: Address, read: Callable[[Address], Value]) -> Value:
+        """Return what is read at an address, if nothing was stored since, from the last time."""
+        self._enter()
+        key = (what, address.value, address.offset)
+        if self.checked or key not in self._read:
+            self._read[key] = read(address)
+        return self._read[key]
+
+    def _enter(self) -> None:
+        """Forget what another block has, which need not have run."""
+        if self.b.block is not self._block:
+            self._block = self.b.block
+            self._read.clear()
+            self._bases.clear()
 
     def store(self, value: Value, address: Address) -> None:
         """Store a vector."""
@@ -182,7 +206,7 @@ class Emitter:
 
     def broadcast(self, address: Address) -> Value:
         """Load one float into every lane."""
-        return self.splat(self.load_scalar(address))
+        return self._once("broadcast", address, lambda place: self.splat(self.load_scalar(place)))
 
     def broadcasts(self, address: Address, count: int) -> list[Value]:
         """Load neighbouring floats, each into every lane of a vector.
@@ -219,7 +243,12 @@ class Emitter:
                 [self._args, self._sum(address), self.i64(access.code)],
             )
             address = Address(address.pointer, place)
-        base = self.b.inttoptr(address.value, _POINTER)
+        self._enter()
+        if store:
+            self._read.clear()
+        base = self._bases.get(address.value)
+        if base is None:
+            base = self._bases[address.value] = self.b.inttoptr(address.value, _POINTER)
         if address.offset:
             base = self.b.gep(base, [self.i64(address.offset)])
         return self.b.bitcast(base, kind.as_pointer())

@@ -96,6 +96,29 @@ def least_of_integers(e, x, out, n, m):
     e.store_scalar(e.load_scalar(e.at(x, at)), e.at(out, at))
 
 
+@body
+def read_again(e, x, out, n, m):
+    """What was stored is read anew, in this block and in others."""
+    e.store(e.load(x), out)
+    first = e.load(out)
+    e.store(e.b.fadd(first, first), out)
+    e.store(e.b.fadd(e.load(out), first), out)  # 3 x
+    with e.loop(n):
+        e.store(e.b.fadd(e.load(out), e.load(x)), out)
+    e.store(e.b.fadd(e.load(out), e.load(x)), out)
+    e.store_scalar(e.scalar(7.0), out)
+    e.store(e.b.fadd(e.broadcast(out), e.load(out)), out)
+
+
+@body
+def read_twice(e, x, out, n, m):
+    """The same places, several times without a store in between."""
+    total = e.constant(0.0)
+    for _ in range(3):
+        total = e.b.fadd(total, e.b.fadd(e.load(x), e.broadcast(e.at(x, 4))))
+    e.store(total, out)
+
+
 def run(harness, name, x, size, width, checked=True, **integers):
     held = {"x": np.asarray(x, np.float32), "out": np.zeros(size, np.float32)}
     assert harness.call(Body(name), held, integers, width=width, checked=checked) is None
@@ -177,3 +200,28 @@ def test_an_access_is_told_from_its_number(pointer, store):
     access = Access(pointer, 64, store=store)
     assert access.code
     assert Access.decode(access.code) == access
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_place_is_read_again_after_a_store(harness, width, checked, n):
+    lanes = harness.lanes(width)
+    x = np.arange(lanes) + 1.0
+    found = run(harness, "read_again", x, lanes, width, checked, n=n)
+    want = (4 + n) * x
+    want[0] = 7
+    np.testing.assert_array_equal(found, want + 7)
+
+
+def test_a_place_is_read_once_between_stores(harness, width):
+    from zqcnn_xp_llvm.code import source
+    from zqcnn_xp_llvm.target import host_target
+
+    lanes = harness.lanes(width)
+    x = np.arange(lanes) + 1.0
+    np.testing.assert_array_equal(run(harness, "read_twice", x, lanes, width, False), 3 * (x + 2))
+    text = source(host_target(width), Body("read_twice"))
+    assert text.count("load <") == 1
+    assert text.count("load float") == 1
+    # A checked kernel compares every access.
+    text = source(host_target(width), Body("read_twice"), checked=True)
+    assert text.count("load <") == 3
