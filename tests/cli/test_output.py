@@ -33,6 +33,40 @@ def test_footers(capsys):
     assert "7" in out
 
 
+def test_a_table_in_a_pipe_is_plain_text(capsys):
+    rows = [("a", 1, "顔"), ("bc\nd", 22, None)]
+    print_table(("name", "n", "x"), rows, title="T", right=("n",), footer=("", "23", ""))
+    assert capsys.readouterr().out.splitlines() == [
+        "T",
+        "+------+----+------+",
+        "| name |  n | x    |",
+        "+------+----+------+",
+        "| a    |  1 | 顔   |",
+        "| bc   | 22 | None |",
+        "| d    |    |      |",
+        "+------+----+------+",
+        "|      | 23 |      |",
+        "+------+----+------+",
+    ]
+    print_table(("name",), [])
+    assert capsys.readouterr().out.splitlines() == ["+------+", "| name |"] + ["+------+"] * 2
+
+
+def test_a_table_on_a_terminal_fits_it(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(("name", "n"), [("x" * 60, 1)], footer=("total", "7"))
+    lines = terminal.getvalue().splitlines()
+    assert "total" in terminal.getvalue()
+    assert sum(line.count("x") for line in lines) == 60
+    assert all(line.count("x") <= 40 for line in lines)
+
+
 def test_no_progress_bar_without_a_terminal(capsys):
     assert list(tracked(iter(range(5)), 5, "working")) == list(range(5))
     captured = capsys.readouterr()

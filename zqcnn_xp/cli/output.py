@@ -43,6 +43,10 @@ def print_table(
     footer: Sequence[Any] | None = None,
 ) -> None:
     """Print a table to standard output; ``right`` names the columns that are right-aligned."""
+    if not sys.stdout.isatty():
+        # Nobody's window limits it: plain lines, without what takes rich longer than a detection.
+        print("\n".join(_plain_table(head, list(rows), title, set(right), footer)))
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -50,7 +54,7 @@ def print_table(
     table = Table(
         title=None if title is None else Text(title),
         title_justify="left",
-        box=box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2,
+        box=box.SIMPLE_HEAD,
         show_footer=footer is not None,
         pad_edge=False,
     )
@@ -70,6 +74,49 @@ def print_table(
     with out.capture() as text:
         out.print(table)
     print(text.get(), end="")
+
+
+def _plain_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    title: str | None,
+    right: set[str],
+    footer: Sequence[Any] | None,
+) -> list[str]:
+    """Return the lines of a table in ASCII; cells are as wide as they need."""
+    lines = [[str(cell).splitlines() or [""] for cell in row] for row in (head, *rows)]
+    if footer is not None:
+        lines.append([str(cell).splitlines() or [""] for cell in footer])
+    widths = [max(_columns(text) for cells in lines for text in cells[k]) for k in range(len(head))]
+    rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+
+    def written(cells: list[list[str]]) -> Iterator[str]:
+        for k in range(max(map(len, cells))):
+            texts = [cell[k] if k < len(cell) else "" for cell in cells]
+            padded = [
+                " " * (width - _columns(text)) + text
+                if name in right
+                else text + " " * (width - _columns(text))
+                for name, text, width in zip(head, texts, widths, strict=True)
+            ]
+            yield "| " + " | ".join(padded) + " |"
+
+    body = lines[1:] if footer is None else lines[1:-1]
+    found = [] if title is None else [title]
+    found += [rule, *written(lines[0]), rule]
+    found += [line for cells in body for line in written(cells)]
+    if footer is not None:
+        found += [rule, *written(lines[-1])]
+    return [*found, rule]
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: some signs take two, some none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 1 + (east_asian_width(c) in "WF") for c in text)
 
 
 def tracked(results: Iterator[Any], total: int, what: str) -> Iterator[Any]:
