@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zqcnn_xp.testing.check_op import installed
+
 RunNode = Callable[..., list[np.ndarray]]
+
+
+@pytest.fixture(autouse=True)
+def _library_is_there(request: pytest.FixtureRequest) -> None:
+    """Skip what asks for an array library that is not installed, torch for instance."""
+    held = getattr(request.node, "callspec", None)
+    name = held.params.get("namespace") if held is not None else None
+    if name is not None and name not in installed():
+        pytest.skip(f"{name} is not installed")
 
 
 @pytest.fixture(scope="session")

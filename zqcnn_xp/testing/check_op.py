@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from zqcnn_xp.errors import InputError, ZqcnnError
 from zqcnn_xp.layout import to_logical, to_storage
 from zqcnn_xp.ops.base import Op, Shape
 
-__all__ = ["NAMESPACES", "CheckError", "check_op", "random_weights"]
+__all__ = ["NAMESPACES", "CheckError", "check_op", "installed", "random_weights"]
 
 Arrays: TypeAlias = Sequence[NDArray[Any]]
 NAMESPACES = ("numpy", "read-only", "array_api_strict", "jax", "torch")
@@ -62,7 +63,7 @@ def check_op(
     *inputs: NDArray[Any],
     weights: Mapping[str, NDArray[Any]] | None = None,
     expect: Arrays | Callable[..., NDArray[Any] | Arrays] | None = None,
-    namespaces: Sequence[str] = NAMESPACES,
+    namespaces: Sequence[str] | None = None,
     tolerance: float = 1e-5,
 ) -> tuple[NDArray[np.float32], ...]:
     """Run an op's reference over array libraries, and compare shapes, dtypes and results.
@@ -79,7 +80,7 @@ def check_op(
         The outputs in logical layout, or a function of (weights, *inputs) that returns one
         or several; None compares the libraries with NumPy only.
     namespaces
-        A choice of `NAMESPACES`.
+        A choice of `NAMESPACES`; None takes those whose libraries are installed.
     tolerance
         Largest error, relative to the largest expected magnitude or 1.
 
@@ -117,7 +118,7 @@ def check_op(
     inferred = op.infer(*shapes)
     reference = _expected(expect, held, inputs)
     first: tuple[NDArray[np.float32], ...] | None = None
-    for name in namespaces:
+    for name in installed() if namespaces is None else namespaces:
         if name not in NAMESPACES:
             msg = f"check_op: found namespace {name!r}, expected one of {', '.join(NAMESPACES)}"
             raise InputError(msg)
@@ -164,6 +165,18 @@ def _compare(op: Op, what: str, y: NDArray[Any], wish: NDArray[Any], tolerance: 
     error = np.max(np.abs(y[regular].astype(np.float64) - wish[regular]), initial=0.0)
     bound = tolerance * max(1.0, float(np.max(np.abs(wish[regular]), initial=0.0)))
     _demand(bool(error <= bound), op, f"an error of {error:.3g} {what}", f"at most {bound:.3g}")
+
+
+def installed() -> tuple[str, ...]:
+    """Return those of `NAMESPACES` whose libraries are installed.
+
+    Examples
+    --------
+    >>> installed()[:2]
+    ('numpy', 'read-only')
+    """
+    own = ("numpy", "read-only")
+    return tuple(name for name in NAMESPACES if name in own or find_spec(name) is not None)
 
 
 def _run(
