@@ -31,6 +31,8 @@ ORIGINAL_MS = {
 }
 """The original C++ program's best build (AVX2, OpenBLAS), one core of a machine like the first."""
 GOALS = {AUTHOR: 0.5, FAST: 1.0}
+# Where the original was timed with other parameters than its golden results were made with.
+TIMED_WITH: dict[str, dict[str, float]] = {FAST: {"min_face": 80}}
 GENERAL = ("numpy", "jax", "cupy")
 """Backends without kernels of their own for a CPU: no goal is set for them."""
 TITLES = {
@@ -66,7 +68,8 @@ def mtcnn(options: Options) -> str:
 
 def _detector(options: Options, variant: str, backend: str) -> MTCNN:
     if variant:
-        return golden_detector(options.data, variant, backend, options.threads)
+        changes = TIMED_WITH.get(variant, {})
+        return golden_detector(options.data, variant, backend, options.threads, **changes)
     return MTCNN(backend=backend, threads=options.threads)
 
 
@@ -97,7 +100,9 @@ def _rows(
         same = "-"
         if variant:
             wanted = golden_results(options.data, variant, name)
-            equal = wanted.shape == faces.bbox.shape and np.array_equal(wanted, faces.bbox.round())
+            own = golden_detector(options.data, variant, backend, options.threads)
+            boxes = own.detect(image).bbox.round()
+            equal = wanted.shape == boxes.shape and np.array_equal(wanted, boxes)
             same = "yes" if equal else "no"
         times = turns.timed(backend)
         row = [f"{name} ({width}x{height})", TITLES[variant], backend, str(len(faces)), same]
