@@ -64,7 +64,10 @@ def test_an_empty_table_ends_the_search(clean):
     ("text", "words"),
     [
         ("backend = 3", "found backend = 3, expected a string"),
-        ('bakend = "numpy"', "found settings bakend, expected backend, device, strict, threads, autotune"),
+        (
+            'bakend = "numpy"',
+            "found settings bakend, expected backend, device, strict, threads, autotune",
+        ),
         ("backend = ", "cannot be read as TOML"),
         ('strict = "maybe"', "found strict = 'maybe', expected true or false"),
     ],

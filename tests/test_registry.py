@@ -143,37 +143,6 @@ def test_auto_can_be_asked_for_by_any_source(plugins, monkeypatch):
     assert get_backend("auto").name == "quick"
 
 
-def test_auto_takes_compiled_kernels_on_a_cpu(plugins, monkeypatch):
-    pytest.importorskip("llvmlite")
-    plugins(numpy="zqcnn_xp_numpy:NumpyBackend", llvm="zqcnn_xp_llvm:LlvmBackend")
-    made = get_backend("auto")
-    assert (made.name, made.choice.fallback) == ("llvm", False)
-    assert "generated kernels" in made.choice.reason
-    # Neither an argument nor a variable is overruled.
-    assert get_backend("numpy").name == "numpy"
-    monkeypatch.setenv("ZQCNN_XP_BACKEND", "numpy")
-    assert get_backend().name == "numpy"
-
-
-@pytest.mark.parametrize("missing", ["llvmlite", "machine"])
-def test_auto_takes_numpy_where_nothing_can_be_compiled(plugins, monkeypatch, missing):
-    import importlib.util
-    import platform
-
-    if missing == "llvmlite":
-        find = importlib.util.find_spec
-        monkeypatch.setattr(
-            importlib.util,
-            "find_spec",
-            lambda name, *rest: None if name == "llvmlite" else find(name, *rest),
-        )
-    else:
-        monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    plugins(numpy="zqcnn_xp_numpy:NumpyBackend", llvm="zqcnn_xp_llvm:LlvmBackend")
-    made = get_backend("auto")
-    assert (made.name, made.choice.fallback) == ("numpy", False)
-
-
 def test_auto_says_why(plugins):
     plugins("Plain", "Quick")
     choice = get_backend().choice

@@ -120,8 +120,8 @@ class Worker:
                 encoding="utf-8",
             )
         process = self._process
-        assert process.stdin is not None  # noqa: S101
-        assert process.stdout is not None  # noqa: S101
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("a process was started without the pipes that were asked for")
         clock = threading.Timer(self.patience, process.kill)
         clock.start()
         try:

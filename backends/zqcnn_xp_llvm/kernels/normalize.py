@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from zqcnn_xp_llvm.codegen.emitter import Emitter, Value
+from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.base import Kernel, bounded
 
 __all__ = ["Normalize"]
@@ -44,8 +44,8 @@ class Normalize(Kernel):
         x_channel, out_channel = self.integer(e, "x_channel"), self.integer(e, "out_channel")
         lanes = 1 if self.single else e.lanes
 
-        def load(address: object) -> Value:
-            return e.broadcast(address) if self.single else e.load(address)  # type: ignore[arg-type]
+        def load(address: Address) -> Value:
+            return e.broadcast(address) if self.single else e.load(address)
 
         with e.loop(self.integer(e, "rows")) as row:
             x_y = e.at(e.pointer(0), e.mul(row.index, self.integer(e, "x_row")))

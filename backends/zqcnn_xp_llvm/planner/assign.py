@@ -6,7 +6,7 @@ conversion costs a pass over the value. Costs are in multiply-adds of vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from zqcnn_xp.ops.base import Shape
@@ -147,7 +147,12 @@ def _made(steps: list[Step]) -> set[str]:
     return {step.writes for step in steps if not isinstance(step, HostStep)}
 
 
-def _settle(kinds: dict[str, bool], steps: list[Step], free: list[str], cost: object) -> None:
+def _settle(
+    kinds: dict[str, bool],
+    steps: list[Step],
+    free: list[str],
+    cost: Callable[[str, dict[str, bool]], float],
+) -> None:
     """Turn values, alone or with those that hang on them, as long as something is gained."""
     linked = _linked(steps, free)
     for _ in range(4):
@@ -158,8 +163,8 @@ def _settle(kinds: dict[str, bool], steps: list[Step], free: list[str], cost: ob
                 if trial == kinds:
                     continue
                 members = dict.fromkeys(group)
-                old = sum(cost(v, kinds) for v in members)  # type: ignore[operator]
-                new = sum(cost(v, trial) for v in members)  # type: ignore[operator]
+                old = sum(cost(v, kinds) for v in members)
+                new = sum(cost(v, trial) for v in members)
                 if new < old:
                     kinds.update(trial)
         if kinds == before:
