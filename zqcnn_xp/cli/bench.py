@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands, parse_shapes, positive_int
-from zqcnn_xp.cli.info import add_model, model_options
-from zqcnn_xp.cli.networks import image_size, read_network
+from zqcnn_xp.cli.info import add_model, add_shapes, model_options
+from zqcnn_xp.cli.networks import read_network
 from zqcnn_xp.cli.output import note, print_json, print_table
 from zqcnn_xp.errors import InputError
 
@@ -36,19 +36,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "side, 1 where it is not given.",
     )
     add_model(parser)
-    parser.add_argument(
-        "--shape",
-        action="append",
-        default=[],
-        metavar="[INPUT=]N,C,H,W",
-        help="shape of an input; default: the sizes that the file names",
-    )
-    parser.add_argument(
-        "--input-size",
-        type=image_size,
-        metavar="HxW",
-        help="for formats whose files may leave the input's size open",
-    )
+    add_shapes(parser)
     parser.add_argument(
         "--against",
         metavar="NAME,...",

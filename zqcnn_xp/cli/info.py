@@ -14,7 +14,7 @@ from zqcnn_xp.errors import FormatError, InputError, ZqcnnError
 if TYPE_CHECKING:
     from zqcnn_xp.graph import Graph
 
-__all__ = ["add", "add_model", "info", "model_options"]
+__all__ = ["add", "add_model", "add_shapes", "info", "model_options"]
 
 M = 1024 * 1024  # as GetNumOfMulAdd's callers divide
 
@@ -40,6 +40,23 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_shapes(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that give the shapes of a network's inputs."""
+    parser.add_argument(
+        "--shape",
+        action="append",
+        default=[],
+        metavar="[INPUT=]N,C,H,W",
+        help="shape of an input; default: the sizes that the file names",
+    )
+    parser.add_argument(
+        "--input-size",
+        type=image_size,
+        metavar="HxW",
+        help="for formats whose files may leave the input's size open",
+    )
+
+
 def model_options(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options that reading a network takes."""
     return {"format": args.format, "compat": args.compat, "fold": args.fold}
@@ -55,19 +72,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "M is 1024 x 1024.",
     )
     add_model(parser)
-    parser.add_argument(
-        "--shape",
-        action="append",
-        default=[],
-        metavar="[INPUT=]N,C,H,W",
-        help="shape of an input; default: the sizes that the file names",
-    )
-    parser.add_argument(
-        "--input-size",
-        type=image_size,
-        metavar="HxW",
-        help="for formats whose files may leave the input's size open",
-    )
+    add_shapes(parser)
     parser.add_argument(
         "--plan",
         action="store_true",
