@@ -59,6 +59,10 @@ class NumpyProgram(NumpyWalk):
         binding = self._idle.take(self._owner)
         if binding is None:
             binding = Binding(self.graph, self.shapes, self.weights, self.dying, exact=self._exact)
+            if not binding.tape.calls:
+                # Nothing but views of what is given: the walk hands those out without a copy.
+                self.bound = False
+                return super().run_held(inputs, weights)
         found = binding.run(inputs)
         self._idle.give(self._owner, binding)
         return found

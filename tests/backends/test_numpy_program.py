@@ -17,6 +17,7 @@ from zqcnn_xp.ops import (
     Dense,
     Elementwise,
     Flatten,
+    Identity,
     MaxFeatureMap,
     Pool2D,
     PReLU,
@@ -131,6 +132,14 @@ def test_results_belong_to_the_caller():
         assert y.flags.writeable
         y[...] = np.nan
     assert_alike(run({"x": x}), wish)
+
+
+def test_what_computes_nothing_hands_out_the_input():
+    graph, shapes = network(("y", Identity(), "x"), outputs=["y"])
+    x = image(shapes)
+    run = NumpyBackend().compile(graph, shapes)
+    for _ in range(2):
+        assert np.shares_memory(run({"x": x})["y"], x)
 
 
 def test_threads_do_not_share_buffers():
