@@ -84,7 +84,9 @@ def cold(options: Options) -> str:
 
 
 def _environment(caches: Path) -> dict[str, str]:
-    return {**os.environ, "ZQCNN_XP_CACHE_DIR": str(caches)}
+    # An installed package has its bytecode: a tree that may not keep any compiles itself each time.
+    given = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**given, "ZQCNN_XP_CACHE_DIR": str(caches)}
 
 
 def _steps(options: Options, backend: str, saved: Path, caches: Path) -> list[float]:
