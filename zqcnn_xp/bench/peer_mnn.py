@@ -20,7 +20,7 @@ _CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(sys.argv[1:])"
 
 def prepare(network: Network, threads: int) -> Runner:
     """Convert the network and make a session in MNN's high precision, which is float32."""
-    import MNN  # type: ignore[import-untyped,unused-ignore]
+    import MNN
 
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "net.onnx"), Path(folder, "net.mnn")

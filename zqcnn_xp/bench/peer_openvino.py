@@ -9,7 +9,7 @@ __all__ = ["prepare"]
 
 def prepare(network: Network, threads: int) -> Runner:
     """Compile the network; inputs and outputs are shared with OpenVINO, not copied."""
-    import openvino  # type: ignore[import-untyped,unused-ignore]
+    import openvino
 
     core = openvino.Core()
     compiled = core.compile_model(
