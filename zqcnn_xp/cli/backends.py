@@ -45,7 +45,8 @@ def backends(args: argparse.Namespace) -> int:
         rows = []
         for item in listed:
             state = item.availability
-            missing = f"{state.reason}; {state.pip}" if state.pip else state.reason
+            told = not state.pip or state.pip in state.reason
+            missing = state.reason if told else f"{state.reason}; {state.pip}"
             rows.append(
                 (
                     "*" if chosen and chosen["backend"] == item.name else "",
