@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def window(
         blocks=blocks,
         params=len(params_of(formula)),
     )
-    common = {
+    common: dict[str, Any] = {
         "fold": found.fold,
         "kernel": found.kernel,
         "step_y": found.stride[0],
@@ -55,7 +56,7 @@ def window(
     unit = "block" if blocks else "channel"
     if blocks:
         kernel: WindowBlocks | WindowRows = WindowBlocks(
-            **common,  # type: ignore[arg-type]
+            **common,
             in_px=lay.pixel,
             out_px=out.layout.pixel,
             res_px=0 if res is None else res.layout.pixel,
@@ -63,7 +64,7 @@ def window(
             pixels=across,
         )
     else:
-        kernel = WindowRows(**common, rows=tall, vectors=across)  # type: ignore[arg-type]
+        kernel = WindowRows(**common, rows=tall, vectors=across)
         across *= lanes
     top = rows.start * found.stride[0] - found.border.top
     places: dict[str, Place] = {

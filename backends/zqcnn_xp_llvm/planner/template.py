@@ -13,7 +13,7 @@ from zqcnn_xp_llvm.planner.bands import Group, grouped
 from zqcnn_xp_llvm.planner.formulas import never_negative
 from zqcnn_xp_llvm.planner.fuse import make_steps
 from zqcnn_xp_llvm.planner.held import ARENA, RING, Action, Held
-from zqcnn_xp_llvm.planner.layout import Border, Layout, geometry
+from zqcnn_xp_llvm.planner.layout import Border, Kind, Layout, geometry
 from zqcnn_xp_llvm.planner.lower_conv import conv_to_blocks, conv_to_rows, dense, rows_together
 from zqcnn_xp_llvm.planner.lower_map import convert, map_step, move, normalize, softmax
 from zqcnn_xp_llvm.planner.lower_window import window
@@ -108,8 +108,8 @@ class Template:
 
     # Deciding where values lie.
 
-    def _layout(self, value: str, kind: str, border: Border | None = None) -> Layout:
-        lay = Layout(kind, geometry(self.shapes[value]), self.pool.target.lanes)  # type: ignore[arg-type]
+    def _layout(self, value: str, kind: Kind, border: Border | None = None) -> Layout:
+        lay = Layout(kind, geometry(self.shapes[value]), self.pool.target.lanes)
         return lay if border is None else lay.bordered(border)
 
     def _array(self, value: str, layout: Layout) -> Held:
@@ -220,11 +220,15 @@ class Template:
             if wanted.met(held.layout, ours=held.buffer is ARENA):
                 return held
         source = self._held[value][0]
-        kind = {"planar": "rows", "any": source.layout.kind}.get(need.kind, need.kind)
-        if kind == "plain" and (not border.empty or need.room):
-            kind = "rows"
+        framed = not border.empty or need.room
+        kinds: dict[str, Kind] = {
+            "blocks": "blocks",
+            "planar": "rows",
+            "plain": "rows" if framed else "plain",
+            "any": "rows" if framed and source.layout.kind == "plain" else source.layout.kind,
+        }
         self._clock += 1
-        made = self._new(value, self._layout(value, kind, border))
+        made = self._new(value, self._layout(value, kinds[need.kind], border))
         self._use(source)
         self._record(actions, Action(None, (source,), made))
         return made
