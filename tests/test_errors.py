@@ -27,6 +27,10 @@ def test_every_error_derives_from_the_base():
         (errors.ImageError, ValueError),
         (errors.ConfigError, ValueError),
         (errors.BackendUnavailable, RuntimeError),
+        (errors.DatasetError, ValueError),
+        (errors.StoreError, ValueError),
+        (errors.StoreLocked, RuntimeError),
+        (errors.PackageMissing, ImportError),
     ],
 )
 def test_callers_may_catch_the_builtin(kind, builtin):
@@ -61,6 +65,9 @@ def test_an_unavailable_backend_names_the_pip_command_if_there_is_one():
         errors.FormatError("f", "line 1", "a", "b"),
         errors.BackendUnavailable("no x", pip="pip install x"),
         errors.BackendUnavailable("no x"),
+        errors.DatasetError("f", "byte 1", "a", "b"),
+        errors.StoreLocked("f", "", "a", "b"),
+        errors.PackageMissing("x needs y", "pip install y"),
         errors.KernelError("Turn", "conv1", "x", "a write at byte 64", "bytes 0 to 64"),
         errors.ShapeError("s"),
         errors.InputError("i"),

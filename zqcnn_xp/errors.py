@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "BackendUnavailable",
     "ConfigError",
+    "DatasetError",
     "FormatError",
     "GraphError",
     "ImageError",
@@ -18,8 +19,11 @@ __all__ = [
     "KernelError",
     "LicenceNotAccepted",
     "ModelUnavailable",
+    "PackageMissing",
     "PrecisionError",
     "ShapeError",
+    "StoreError",
+    "StoreLocked",
     "TrailingWeightsWarning",
     "UnknownKeyWarning",
     "ZqcnnError",
@@ -30,7 +34,33 @@ class ZqcnnError(Exception):
     """Base of all errors of this library."""
 
 
-class FormatError(ZqcnnError, ValueError):
+class _Misread(ZqcnnError, ValueError):
+    """A file does not hold what it should; the subclasses say what kind of file.
+
+    Parameters
+    ----------
+    file
+        Name of the file (or ``"<bytes>"``).
+    where
+        Line, byte offset, node or row, in words: ``"line 12"``, ``"byte 4096"``.
+    found, expected
+        What stood there, and what should have.
+    """
+
+    def __init__(self, file: str, where: str, found: str, expected: str) -> None:
+        self.file = file
+        self.where = where
+        self.found = found
+        self.expected = expected
+        place = f"{file}, {where}" if where else file
+        super().__init__(f"{place}: found {found}, expected {expected}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.file, self.where, self.found, self.expected)
+
+
+class FormatError(_Misread):
     """A model file does not say what its format requires.
 
     Parameters
@@ -48,17 +78,39 @@ class FormatError(ZqcnnError, ValueError):
     a.zqparams, line 3: found layer type 'Convolve', expected a known layer type
     """
 
-    def __init__(self, file: str, where: str, found: str, expected: str) -> None:
-        self.file = file
-        self.where = where
-        self.found = found
-        self.expected = expected
-        place = f"{file}, {where}" if where else file
-        super().__init__(f"{place}: found {found}, expected {expected}")
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Rebuild from the parts: process pools send errors home by pickling them."""
-        return type(self), (self.file, self.where, self.found, self.expected)
+class DatasetError(_Misread):
+    """A file of an evaluation protocol, or of labelled images or features, is not as it should be.
+
+    Parameters
+    ----------
+    file, where, found, expected
+        As in `FormatError`.
+
+    Examples
+    --------
+    >>> print(DatasetError("pairs.txt", "line 3", "2 fields", "3 or 4"))
+    pairs.txt, line 3: found 2 fields, expected 3 or 4
+    """
+
+
+class StoreError(_Misread):
+    """A feature store is damaged, or was asked for what does not fit it.
+
+    Parameters
+    ----------
+    file, where, found, expected
+        As in `FormatError`.
+
+    Examples
+    --------
+    >>> print(StoreError("faces.store", "rows 0 to 64", "checksum 1", "2"))
+    faces.store, rows 0 to 64: found checksum 1, expected 2
+    """
+
+
+class StoreLocked(StoreError, RuntimeError):
+    """Another writer holds a feature store."""
 
 
 class GraphError(ZqcnnError, ValueError):
@@ -169,6 +221,32 @@ class ModelUnavailable(ZqcnnError, RuntimeError):  # noqa: N818 - reads as what 
     def __reduce__(self) -> tuple[Any, ...]:
         """Rebuild from the parts: process pools send errors home by pickling them."""
         return type(self), (self.what, self.reasons, self.hint)
+
+
+class PackageMissing(ZqcnnError, ImportError):
+    """A package that one function needs is not installed.
+
+    Parameters
+    ----------
+    reason
+        What needs it.
+    pip
+        The command that installs it.
+
+    Examples
+    --------
+    >>> print(PackageMissing("plots need matplotlib", "pip install 'zqcnn-xp[plot]'"))
+    plots need matplotlib; install it with: pip install 'zqcnn-xp[plot]'
+    """
+
+    def __init__(self, reason: str, pip: str) -> None:
+        self.reason = reason
+        self.pip = pip
+        super().__init__(f"{reason}; install it with: {pip}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the parts: process pools send errors home by pickling them."""
+        return type(self), (self.reason, self.pip)
 
 
 class LicenceNotAccepted(ModelUnavailable):
