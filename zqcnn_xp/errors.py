@@ -34,7 +34,7 @@ class ZqcnnError(Exception):
     """Base of all errors of this library."""
 
 
-class _Misread(ZqcnnError, ValueError):
+class _FileError(ZqcnnError, ValueError):
     """A file does not hold what it should; the subclasses say what kind of file.
 
     Parameters
@@ -60,7 +60,7 @@ class _Misread(ZqcnnError, ValueError):
         return type(self), (self.file, self.where, self.found, self.expected)
 
 
-class FormatError(_Misread):
+class FormatError(_FileError):
     """A model file does not say what its format requires.
 
     Parameters
@@ -79,7 +79,7 @@ class FormatError(_Misread):
     """
 
 
-class DatasetError(_Misread):
+class DatasetError(_FileError):
     """A file of an evaluation protocol, or of labelled images or features, is not as it should be.
 
     Parameters
@@ -94,7 +94,7 @@ class DatasetError(_Misread):
     """
 
 
-class StoreError(_Misread):
+class StoreError(_FileError):
     """A feature store is damaged, or was asked for what does not fit it.
 
     Parameters
@@ -109,7 +109,7 @@ class StoreError(_Misread):
     """
 
 
-class StoreLocked(StoreError, RuntimeError):
+class StoreLocked(StoreError, RuntimeError):  # noqa: N818 - reads as what it is
     """Another writer holds a feature store."""
 
 
@@ -223,7 +223,7 @@ class ModelUnavailable(ZqcnnError, RuntimeError):  # noqa: N818 - reads as what 
         return type(self), (self.what, self.reasons, self.hint)
 
 
-class PackageMissing(ZqcnnError, ImportError):
+class PackageMissing(ZqcnnError, ImportError):  # noqa: N818 - reads as what it is
     """A package that one function needs is not installed.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Packages that only some functions need: imported when they are used, named when they are missing."""
+"""Packages that only some functions need: imported when used, named when missing."""
 
 from __future__ import annotations
 
