@@ -10,7 +10,7 @@ from typing import Any
 
 from zqcnn_xp.errors import InputError
 
-__all__ = ["WEIGHTS", "Card", "CardFile"]
+__all__ = ["WEIGHTS", "Card", "CardFile", "OperatingPoint"]
 
 WEIGHTS = ".weights"
 """End of the role of a file that holds the weights of the network named before it."""
@@ -57,6 +57,35 @@ class CardFile:
 
 
 @dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold of a face network, and what it was measured on.
+
+    Parameters
+    ----------
+    threshold
+        Cosine of two embeddings; at least so much is the same person.
+    dataset, protocol
+        What decided it.
+    source
+        Who measured it, or where it is published.
+    far
+        Share of the pairs of different people that it accepts there; None where nobody says.
+    tar
+        Share of the pairs of one person that it accepts there; None where nobody says.
+    flip
+        The flip rule of the embeddings.
+    """
+
+    threshold: float
+    dataset: str
+    protocol: str
+    source: str
+    far: float | None = None
+    tar: float | None = None
+    flip: str = "none"
+
+
+@dataclass(frozen=True)
 class Card:
     """What a model is, where its files come from and how it is fed.
 
@@ -77,14 +106,20 @@ class Card:
         In the order in which the pipeline takes them.
     preprocessing, outputs, figures
         The card's tables of these names: how an image becomes the input (``(x - mean) * scale``;
-        sizes are width, height; ``layout`` is the file's own, a session takes NCHW always), what
-        comes out, and what the authors published about it.
+        sizes are width, height; ``layout`` is the file's own, a session takes NCHW always;
+        ``alignment`` of a face recognition network is the name of its template), what comes out
+        (the first blob is the result), and what the authors published about it.
     note
         What else a user has to know.
     compat
         Rules that the network needs, as `zqcnn_xp.load` takes them; empty for none.
     default
         The pipeline takes this model when it is given none.
+    builder
+        Module of this package and variant that build the network for weights of one's own,
+        ``"lightcnn:9"``; empty where the files say it all.
+    operating_points
+        Thresholds of a face recognition network.
     """
 
     name: str
@@ -105,6 +140,8 @@ class Card:
     note: str = ""
     compat: str = ""
     default: bool = False
+    builder: str = ""
+    operating_points: tuple[OperatingPoint, ...] = ()
 
     @property
     def folder(self) -> Path | None:

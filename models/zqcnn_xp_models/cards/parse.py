@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from zqcnn_xp.errors import FormatError
-from zqcnn_xp_models.card import Card, CardFile
+from zqcnn_xp_models.card import Card, CardFile, OperatingPoint
 
 __all__ = ["parse_card"]
 
@@ -18,10 +18,11 @@ LARGEST = 1 << 32
 
 _KEYS = {
     "": "name task summary format home licence package files preprocessing outputs figures note "
-    "compat default",
+    "compat default builder operating_points",
     "licence": "name source commercial terms",
     "package": "pip module",
     "files": "role path bytes sha256 parameters url",
+    "operating_points": "threshold dataset protocol source far tar flip",
 }
 
 
@@ -76,7 +77,13 @@ def _card(file: str, table: Mapping[str, Any]) -> Card:
         note=_typed(table.get("note", ""), str),
         compat=_typed(table.get("compat", ""), str),
         default=_typed(table.get("default", False), bool),
+        builder=_typed(table.get("builder", ""), str),
+        operating_points=tuple(
+            _point(entry) for entry in _typed(table.get("operating_points", []), list)
+        ),
     )
+    if not re.fullmatch(r"([a-z]\w*:[\w.-]+)?", card.builder):
+        raise ValueError(f"builder {card.builder!r}, which is no module:variant")
     if bool(card.pip) != bool(card.module):
         raise ValueError("package.pip or package.module alone, where both belong")
     _consistent(card)
@@ -105,6 +112,28 @@ def _file(entry: Any) -> CardFile:
     if not re.fullmatch(r"(https?://[^\s?#]+)?", file.url):
         raise ValueError(f"url {file.url!r}, which is not http(s)")
     return file
+
+
+def _point(entry: Any) -> OperatingPoint:
+    table = _typed(entry, dict)
+    _known(table, "operating_points")
+    shares = {name: _typed(table[name], float) for name in ("far", "tar") if name in table}
+    point = OperatingPoint(
+        threshold=_typed(table["threshold"], float),
+        dataset=_typed(table["dataset"], str),
+        protocol=_typed(table["protocol"], str),
+        source=_typed(table["source"], str),
+        flip=_typed(table.get("flip", "none"), str),
+        **shares,
+    )
+    if not -1 <= point.threshold <= 1:
+        raise ValueError(f"threshold = {point.threshold}, which is no cosine")
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"{name} = {share}, which is no share")
+    if point.flip not in ("none", "sum", "concatenate"):
+        raise ValueError(f"flip {point.flip!r}, which is no flip rule")
+    return point
 
 
 def _consistent(card: Card) -> None:

@@ -1,0 +1,100 @@
+"""Recipes: what becomes of pixels, and which values mean nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.pipelines.embedding import FLIPS, Recipe, recipe_of
+from zqcnn_xp_models import list_models, load_card
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def crops(seed: int, n: int = 2, height: int = 6, width: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, height, width, 3), np.uint8)
+
+
+@given(seed=SEEDS, color=st.sampled_from(["rgb", "bgr"]), transposed=st.booleans())
+def test_the_input_is_pixel_minus_mean_times_scale(seed, color, transposed):
+    recipe = Recipe(
+        color=color, mean=(1.5, 2.0, 3.0), scale=(0.5, 0.25, 2.0), transposed=transposed
+    )
+    images = crops(seed)
+    found = recipe.prepare(images)
+    want = images[..., :: 1 if color == "rgb" else -1].astype(np.float64)
+    want = ((want - [1.5, 2.0, 3.0]) * [0.5, 0.25, 2.0]).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(found, want.swapaxes(2, 3) if transposed else want)
+    assert found.dtype == np.float32
+
+
+def test_the_usual_scaling_is_exact():
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    found = Recipe(mean=127.5, scale=0.0078125).prepare(every)
+    np.testing.assert_array_equal(found[0, 0].ravel(), (np.arange(256) - 127.5) / 128)
+
+
+def test_grey_is_that_of_opencv():
+    cv2 = pytest.importorskip("cv2")
+    images = crops(3, n=1, height=200, width=300)
+    found = Recipe(color="gray").prepare(images)
+    assert found.shape == (1, 1, 200, 300)
+    np.testing.assert_array_equal(found[0, 0], cv2.cvtColor(images[0], cv2.COLOR_RGB2GRAY))
+
+
+def test_what_is_written_to_is_returned():
+    out = np.empty((2, 6, 4, 3), np.float32)
+    found = Recipe().prepare(crops(1), out)
+    assert np.shares_memory(found, out)
+    np.testing.assert_array_equal(out, crops(1))
+
+
+def test_every_face_recognition_card_has_a_recipe():
+    cards = [card for card in list_models() if card.task == "face recognition"]
+    assert len(cards) >= 9
+    for card in cards:
+        recipe = recipe_of(card)
+        assert recipe.template in ("arcface", "sphereface", "lightcnn")
+        assert recipe.output, card.name
+    light = recipe_of(load_card("lightcnn-9"))
+    assert (light.size, light.color, light.channels) == ((128, 128), "gray", 1)
+
+
+def test_other_cards_have_none():
+    with pytest.raises(InputError, match="'yunet' for face detection"):
+        recipe_of(load_card("yunet"))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"color": "yuv"}, "color='yuv'"),
+        ({"flip": "twice"}, "expected one of none, sum, concatenate"),
+        ({"size": 112}, "size=112"),
+        ({"size": (0, 5)}, r"size=\(0, 5\)"),
+        ({"mean": float("nan")}, "mean=nan"),
+        ({"mean": (1.0, 2.0)}, "a finite number, or 3 of them"),
+        ({"scale": "big"}, "scale='big'"),
+        ({"color": "gray", "mean": (1.0, 2.0, 3.0)}, "or 1 of them"),
+        ({"output": None}, "output=None: expected a name"),
+    ],
+)
+def test_values_that_mean_nothing_are_named(values, words):
+    with pytest.raises(InputError, match=words):
+        Recipe(**values)
+
+
+def test_an_unknown_option_is_named():
+    with pytest.raises(InputError, match="found option 'flipped', expected one of template"):
+        Recipe().changed(flipped=True)
+    assert Recipe().changed(flip="sum") == Recipe(flip="sum")
+
+
+def test_plain_values():
+    found = Recipe(mean=(1.0, 2.0, 3.0)).to_dict()
+    assert found["mean"] == [1.0, 2.0, 3.0]
+    assert Recipe(**found) == Recipe(mean=(1.0, 2.0, 3.0))
+    assert found["flip"] in FLIPS

@@ -1,0 +1,8 @@
+"""Aligned faces to vectors that can be compared."""
+
+from __future__ import annotations
+
+from zqcnn_xp.pipelines.embedding.embedder import Embedder
+from zqcnn_xp.pipelines.embedding.recipe import FLIPS, Recipe, recipe_of
+
+__all__ = ["FLIPS", "Embedder", "Recipe", "recipe_of"]

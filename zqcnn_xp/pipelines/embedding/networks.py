@@ -1,0 +1,154 @@
+"""The network, recipe and card that a user means by a name, a path, a session or a graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.graph import Graph
+from zqcnn_xp.pipelines.embedding.recipe import Recipe, recipe_of
+from zqcnn_xp.registry import get_backend
+from zqcnn_xp.session import Session, load
+
+if TYPE_CHECKING:
+    from zqcnn_xp.backend import Backend
+    from zqcnn_xp_models import Card
+
+__all__ = ["FaceNetwork", "find_face_network"]
+
+_BY_SIZE = {(112, 112): "arcface", (112, 96): "sphereface", (128, 128): "lightcnn"}
+"""What the templates of these sizes are."""
+
+
+class FaceNetwork(NamedTuple):
+    """What an embedder runs.
+
+    Parameters
+    ----------
+    session
+        The network on its backend.
+    recipe
+        How it is fed.
+    card
+        Its model card, or None for a network of the user's own.
+    """
+
+    session: Session
+    recipe: Recipe
+    card: Card | None
+
+
+def find_face_network(
+    model: Any,
+    weights: Any = None,
+    *,
+    backend: str | Backend | None = None,
+    device: Any = None,
+    threads: int | None = None,
+    recipe: Recipe | str | None = None,
+    options: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> FaceNetwork:
+    """Load what embeds faces.
+
+    Parameters
+    ----------
+    model, weights, backend, device, threads
+        As `zqcnn_xp.pipelines.embedding.Embedder` takes them.
+    recipe
+        How the network is fed: a `Recipe`, the name of a card that says it, or None for the
+        model's own card.
+    options
+        Further arguments of `zqcnn_xp.load`.
+    changes
+        Values of the recipe that differ.
+
+    Raises
+    ------
+    InputError
+        The model has no recipe and ``changes`` do not make up for it.
+    """
+    card = _card(model)
+    wanted = dict(changes or {})
+    if isinstance(model, Session):
+        session = model
+        if (backend, device, threads) != (None, None, None):
+            raise InputError("found a session with a backend, device or threads; it has its own")
+    else:
+        made = get_backend(backend, device=device, threads=threads)
+        if isinstance(model, Graph):
+            session = Session(model, made)
+        elif card is not None and not card.files:
+            session = Session(_built(card, weights), made)
+        else:
+            session = load(model, weights, backend=made, **(options or {}))
+    if isinstance(recipe, str):
+        recipe = recipe_of(_known(recipe))
+    elif recipe is None and card is not None:
+        recipe = recipe_of(card)
+    if recipe is None:
+        recipe = _guessed(session, wanted)
+    return FaceNetwork(session, _checked(recipe.changed(**wanted), session), card)
+
+
+def _card(model: Any) -> Card | None:
+    if not isinstance(model, str) or os.path.lexists(model):
+        return None
+    from zqcnn_xp_models.cards import card_names, load_card
+
+    return load_card(model) if model in card_names() else None
+
+
+def _known(name: str) -> Card:
+    from zqcnn_xp_models import load_card
+
+    return load_card(name)
+
+
+def _built(card: Card, weights: Any) -> Graph:
+    """Build the network of a card that has a builder instead of files."""
+    if weights is None:
+        raise InputError(f"model {card.name!r} has no files here: give weights=; {card.note}")
+    from zqcnn_xp.formats.safetensors import load_state
+
+    family, _, variant = card.builder.partition(":")
+    given = weights if isinstance(weights, Graph | Mapping) else load_state(weights)
+    graph: Graph = import_module(f"zqcnn_xp_models.{family}").build(variant, weights=given)
+    return graph
+
+
+def _guessed(session: Session, wanted: Mapping[str, Any]) -> Recipe:
+    """Take from a network what its input says; the rest nobody can know."""
+    shape = session.input_shape
+    missing = [name for name in ("color", "mean", "scale") if name not in wanted]
+    if missing:
+        raise InputError(
+            f"found no recipe for {session.graph.name or 'this network'}: give "
+            f"{', '.join(f'{name}=' for name in missing)} (or recipe=, a Recipe or a card's name)"
+        )
+    size = wanted.get("size")
+    if size is None and len(shape) == 4 and None not in shape[2:]:
+        size = tuple(reversed(shape[2:])) if wanted.get("transposed") else shape[2:]
+    if size is None:
+        raise InputError("found a network that takes any size: give size=(height, width)")
+    template = wanted.get("template", _BY_SIZE.get(tuple(size), ""))
+    return Recipe(
+        template=template, size=size, **{n: wanted[n] for n in ("color", "mean", "scale")}
+    )
+
+
+def _checked(recipe: Recipe, session: Session) -> Recipe:
+    """Refuse a recipe that the network's input or outputs do not admit."""
+    height, width = reversed(recipe.size) if recipe.transposed else recipe.size
+    if len(session.graph.inputs) != 1:
+        raise InputError(f"found {len(session.graph.inputs)} inputs, expected one, for images")
+    session.graph.inputs[0].check((1, recipe.channels, height, width))
+    if recipe.output:
+        session.graph.value(recipe.output)
+    elif len(session.graph.outputs) != 1:
+        names = ", ".join(session.graph.outputs)
+        raise InputError(f"found outputs {names}: give output=, the one that is the embedding")
+    return recipe
