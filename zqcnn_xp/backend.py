@@ -223,6 +223,27 @@ class Backend:
         """
         return Walk(graph, shapes, self, self.prepare_graph(graph) if weights is None else weights)
 
+    def product(self, a: Array, b: Array) -> Array:
+        """Return the matrix product of two float32 matrices, to the precision of float32."""
+        return a @ b
+
+    def scanner(self, dtype: str, dim: int) -> Callable[[np.ndarray[Any, Any]], Any] | None:
+        """Return what makes a native `zqcnn_xp.gallery.scanners.Scanner` of (q, dim) queries.
+
+        Parameters
+        ----------
+        dtype
+            Of the stored features: ``"float32"`` or ``"int8"``.
+        dim
+            Values of a feature.
+
+        Returns
+        -------
+        callable or None
+            None: float32 features are multiplied through `product`, others decoded first.
+        """
+        return None
+
     def synchronize(self, *arrays: Array) -> None:
         """Wait until these arrays are computed."""
 

@@ -19,6 +19,7 @@ from zqcnn_xp_numpy.conv import pack_matrix
 from zqcnn_xp_numpy.idle import Idle
 from zqcnn_xp_numpy.kernels import kernel_for
 from zqcnn_xp_numpy.program import NumpyProgram
+from zqcnn_xp_numpy.scanner import TileScanner
 
 __all__ = ["NumpyBackend"]
 
@@ -74,6 +75,10 @@ class NumpyBackend(Backend):
         if isinstance(op, Conv2D) and op.groups == 1:
             return pack_matrix(op, weights)
         return {name: np.ascontiguousarray(w, dtype=np.float32) for name, w in weights.items()}
+
+    def scanner(self, dtype: str, dim: int) -> Any:
+        """Scan float32 features in tiles."""
+        return TileScanner if dtype == "float32" else None
 
     def compile(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from zqcnn_xp.backend import Backend
@@ -21,7 +21,7 @@ from zqcnn_xp.ops.base import Array, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.dense import Dense
 
-__all__ = ["BlasThreads", "NumpyWalk"]
+__all__ = ["BlasThreads", "NumpyWalk", "one_thread"]
 
 # Multiply-adds of an average product from which a second thread pays: LResNet34E-IR, with 120
 # million, gains a third; MTCNN's O network in batches, with 17 million, nothing.
@@ -92,6 +92,11 @@ class BlasThreads:
 
 # One for the process, as BLAS has one pool of threads for the process.
 _threads = BlasThreads()
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Hold BLAS to one thread, while threads of our own share the work."""
+    return _threads.call(1)
 
 
 class NumpyWalk(Walk):
