@@ -1,0 +1,72 @@
+"""A copy of a store: some rows, in another order, of another type; compact and complete."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zqcnn_xp.errors import InputError, StoreError
+from zqcnn_xp.gallery.picked import PickedRows
+from zqcnn_xp.gallery.store.batch import Batch
+from zqcnn_xp.gallery.store.disk import failed, sync_folder
+
+if TYPE_CHECKING:
+    from zqcnn_xp.gallery.store.store import Store
+
+__all__ = ["copied"]
+
+_BLOCK = 1 << 14
+
+
+def copied(
+    store: Store, path: Path, rows: NDArray[np.integer[Any]] | None, dtype: str | None
+) -> Store:
+    """Copy rows of a store into a new one; see `Store.copy`."""
+    if path.exists():
+        raise StoreError(str(path), "", "something there already", "a path that is free")
+    index = None if rows is None else _checked(rows, len(store))
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
+    kind = type(store)
+    try:
+        # The disk is waited for once, at the end.
+        with kind.create(part, store.dim, dtype or store.dtype.name, durability="os") as new:
+            new.extend(store.batches(_BLOCK) if index is None else _picked(store, index))
+            new.sync()
+        try:
+            part.rename(path)
+        except OSError as error:
+            raise failed(path, "", error, "a path that is free") from error
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return kind.open(path)
+
+
+def _checked(rows: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
+    index = np.asarray(rows)
+    if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
+        raise InputError(f"found rows of {index.dtype} and shape {index.shape}, expected integers")
+    if len(index) and not (index.min() >= 0 and index.max() < count):
+        found = f"rows {index.min()} to {index.max()}"
+        raise InputError(f"found {found}, expected 0 to {count - 1}")
+    return index.astype(np.int64)
+
+
+def _picked(store: Store, index: NDArray[np.int64]) -> Iterator[Batch]:
+    names, labels, meta = store.names, store.labels, store.meta
+    for start in range(0, len(index), _BLOCK):
+        part = index[start : start + _BLOCK]
+        features = PickedRows(store.rows, part)
+        single = part.tolist()
+        yield Batch(
+            features,
+            [names[row] for row in single],
+            [labels[row] for row in single],
+            [meta[row] for row in single],
+        )
