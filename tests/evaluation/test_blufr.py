@@ -88,7 +88,7 @@ def test_points_are_asked_for_by_value() -> None:
     found = blufr(*_set())
     assert found.verification_at(0.1).shape == (2,)
     assert (found.identification_at(0.1, 100) >= found.identification_at(0.1, 1)).all()
-    with pytest.raises(InputError, match="FAR 0.0015"):
+    with pytest.raises(InputError, match=r"FAR 0\.0015"):
         found.verification_at(0.0015)
     with pytest.raises(InputError, match="rank 11"):
         found.identification_at(0.1, 11)

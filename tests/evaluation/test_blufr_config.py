@@ -90,7 +90,7 @@ def test_names_match_without_folders_and_suffixes() -> None:
 
 
 def test_two_features_of_one_image_are_an_error() -> None:
-    with pytest.raises(DatasetError, match="row 3.*'y/a.png', as row 1"):
+    with pytest.raises(DatasetError, match=r"row 3.*'y/a.png', as row 1"):
         match_rows(["a"], ["x/a.jpg", "b", "y/a.png"], "f.npz")
 
 
