@@ -1,0 +1,68 @@
+"""Persons come in order, whole where they fit, and every feature once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.gallery.labelled import Labelled
+
+
+def numbered(count):
+    """Features that say their row."""
+    return np.arange(count, dtype=np.float32)[:, None]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-1, 6), max_size=80), st.integers(1, 20))
+def test_blocks(ids, size):
+    labelled = Labelled(numbered(len(ids)), np.array(ids, np.int64), list("abcdefg"))
+    seen, last = [], -1
+    for block in labelled.blocks(size):
+        assert len(block.rows) <= size
+        np.testing.assert_array_equal(block.features[:, 0], block.rows)
+        np.testing.assert_array_equal(labelled.ids[block.rows], block.people[block.groups])
+        if len(block.people) > 1:
+            counts = np.diff(np.append(block.starts, len(block.rows)))
+            np.testing.assert_array_equal(counts, labelled.counts[block.people])
+        assert block.people[0] >= last
+        last = block.people[-1]
+        seen += block.rows.tolist()
+    assert seen == [row for person in range(7) for row, p in enumerate(ids) if p == person]
+    for person in range(7):
+        assert labelled.members(person).tolist() == [r for r, p in enumerate(ids) if p == person]
+
+
+def test_labels_become_numbers():
+    labelled = Labelled.of(numbered(5), ["Bo", None, "Ann", "Bo", ""])
+    assert labelled.people == ["Bo", "Ann"]
+    assert labelled.ids.tolist() == [0, -1, 1, 0, -1]
+    assert labelled.counts.tolist() == [2, 1]
+
+
+def test_labels_of_a_store():
+    class Store:
+        rows = numbered(4)
+
+        def label_ids(self):
+            return np.array([2, 0, 1, 2]), ["Ann", "", "Bo"]
+
+    labelled = Labelled.of(Store())
+    assert labelled.ids.tolist() == [2, 0, -1, 2]
+    assert labelled.counts.tolist() == [1, 0, 2]
+
+
+@pytest.mark.parametrize("ids", [[0], [0, 2], [-2, 0], [0.0, 1.0]])
+def test_ids_that_do_not_fit(ids):
+    with pytest.raises(InputError, match="found ids of"):
+        Labelled(numbered(2), np.array(ids), ["a", "b"])
+
+
+def test_labels_that_do_not_fit():
+    with pytest.raises(InputError, match="found 1 labels for 2 features"):
+        Labelled.of(numbered(2), ["a"])
+    with pytest.raises(InputError, match="without labels"):
+        Labelled.of(numbered(2))

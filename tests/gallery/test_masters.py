@@ -1,0 +1,62 @@
+"""Masters are those of the plain loop over features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.gallery import masters as module
+from zqcnn_xp.gallery.masters import find_masters
+
+
+def circle(angles):
+    angles = np.radians(angles)
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+def loop(angles, conquer, window):
+    """Go through the features one by one, with whole degrees instead of rounding."""
+    master_of = [-1] * len(angles)
+    for one, angle in enumerate(angles):
+        if master_of[one] >= 0:
+            continue
+        master_of[one] = one
+        for other in range(one + 1, len(angles)):
+            apart = abs(angle - angles[other]) % 360
+            near = min(apart, 360 - apart) <= conquer
+            if near and master_of[other] < 0 and (window is None or other - one <= window):
+                master_of[other] = one
+    return master_of
+
+
+ANGLES = st.lists(st.integers(0, 359), max_size=40)
+
+
+@settings(deadline=None)
+@given(ANGLES, st.integers(5, 90), st.none() | st.integers(1, 30), st.sampled_from([3, 16, 2048]))
+def test_as_the_loop(angles, conquer, window, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        found = find_masters(circle(angles), np.cos(np.radians(conquer + 0.5)), window=window)
+    assert found.tolist() == loop(angles, conquer, window)
+
+
+def test_a_seed_is_another_order():
+    angles = np.random.default_rng(1).integers(0, 360, 300)
+    plain = find_masters(circle(angles), 0.9)
+    mixed = find_masters(circle(angles), 0.9, seed=3)
+    np.testing.assert_array_equal(mixed, find_masters(circle(angles), 0.9, seed=3))
+    assert (plain != mixed).any()
+    order = np.random.default_rng(3).permutation(300)
+    expected = np.empty(300, int)
+    expected[order] = order[find_masters(circle(angles[order]), 0.9)]
+    np.testing.assert_array_equal(mixed, expected)
+
+
+@pytest.mark.parametrize("wrong", [{"conquer": np.nan}, {"window": 0}])
+def test_numbers_out_of_range(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        find_masters(circle([0]), **wrong)
