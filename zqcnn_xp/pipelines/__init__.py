@@ -6,17 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zqcnn_xp.pipelines.align import align_faces
     from zqcnn_xp.pipelines.face_analysis import FaceAnalysis
     from zqcnn_xp.pipelines.faces import Face, Faces
     from zqcnn_xp.pipelines.mtcnn import MTCNN
 
-__all__ = ["MTCNN", "Face", "FaceAnalysis", "Faces"]
+__all__ = ["MTCNN", "Face", "FaceAnalysis", "Faces", "align_faces"]
 
 _HOME = {
     "Face": "faces",
     "FaceAnalysis": "face_analysis",
     "Faces": "faces",
     "MTCNN": "mtcnn",
+    "align_faces": "align",
 }
 
 
