@@ -142,6 +142,17 @@ class Faces:
         own = {n: a for n, a in arrays.items() if n in cls.__slots__}
         return cls(**own, extra={n: a for n, a in arrays.items() if n not in own})
 
+    def with_extra(self, extra: Mapping[str, ArrayLike]) -> Faces:
+        """Return the same faces with further arrays, one entry a face.
+
+        Examples
+        --------
+        >>> Faces([[0, 0, 9, 9]], [0.5]).with_extra({"age": [31]})
+        Faces(1, age)
+        """
+        own = (self.bbox, self.det_score, self.kps, self.landmark_2d_106)
+        return type(self)(*own, extra={**self.extra, **extra})
+
     def _present(self) -> dict[str, NDArray[Any]]:
         own = {n: getattr(self, n) for n in ("bbox", "det_score", *_POINTS)}
         return {n: a for n, a in own.items() if a is not None} | self.extra

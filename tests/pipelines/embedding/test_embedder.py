@@ -11,7 +11,7 @@ import zqcnn_xp
 from zqcnn_xp.errors import GraphError, InputError, ShapeError
 from zqcnn_xp.passes import swap_rgb_bgr
 from zqcnn_xp.pipelines.embedding import Embedder, Recipe
-from zqcnn_xp.pipelines.embedding.embedder import unit_rows
+from zqcnn_xp.pipelines.embedding.forward import unit_rows
 from zqcnn_xp_models import iresnet, lightcnn, mobilefacenet, sphereface
 
 PLAIN = {"mean": 127.5, "scale": 0.0078125}
@@ -57,7 +57,7 @@ def test_the_flip_rules(embedder, images):
 
 def test_a_transposed_network_mirrors_columns_all_the_same(graph, images):
     turned = images.swapaxes(1, 2)[:2]
-    seen = Recipe(size=(96, 112), color="bgr", transposed=True, flip="concatenate", **PLAIN)
+    seen = Recipe("", (96, 112), "bgr", transposed=True, flip="concatenate", **PLAIN)
     found = Embedder(graph, recipe=seen, backend="numpy").embed(turned)
     upright = Embedder(graph, color="bgr", backend="numpy", **PLAIN)
     close(found[:, :256], upright.embed(images[:2]))

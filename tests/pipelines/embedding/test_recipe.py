@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.pipelines.embedding import FLIPS, Recipe, recipe_of
+from zqcnn_xp.vision.templates import Template
 from zqcnn_xp_models import list_models, load_card
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -75,16 +76,29 @@ def test_other_cards_have_none():
         ({"flip": "twice"}, "expected one of none, sum, concatenate"),
         ({"size": 112}, "size=112"),
         ({"size": (0, 5)}, r"size=\(0, 5\)"),
+        ({"size": (112, 96)}, r"template 'arcface' makes crops of \(112, 112\)"),
+        ({"template": ""}, "size=None"),
+        ({"template": "oval"}, "found template 'oval'"),
         ({"mean": float("nan")}, "mean=nan"),
         ({"mean": (1.0, 2.0)}, "a finite number, or 3 of them"),
         ({"scale": "big"}, "scale='big'"),
         ({"color": "gray", "mean": (1.0, 2.0, 3.0)}, "or 1 of them"),
-        ({"output": None}, "output=None: expected a name"),
+        ({"output": None}, "output=None: expected the name"),
     ],
 )
 def test_values_that_mean_nothing_are_named(values, words):
     with pytest.raises(InputError, match=words):
         Recipe(**values)
+
+
+def test_the_template_says_the_size():
+    assert Recipe("sphereface").shape == (3, 112, 96)
+    assert Recipe("lightcnn", color="gray").shape == (1, 128, 128)
+    assert Recipe("sphereface", transposed=True).shape == (3, 96, 112)
+    assert Recipe().changed(template="160").size == (160, 160)
+    own = Template("mine", (64, 48), np.zeros((5, 2)))
+    assert Recipe(own).size == (64, 48)
+    assert Recipe(own).to_dict()["template"] == "mine"
 
 
 def test_an_unknown_option_is_named():

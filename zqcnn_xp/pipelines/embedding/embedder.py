@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.buckets import round_up
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.pipelines.align import align_faces
 from zqcnn_xp.pipelines.embedding.batches import crop_batches
+from zqcnn_xp.pipelines.embedding.forward import embed_batch, unit_rows
 from zqcnn_xp.pipelines.embedding.networks import find_face_network
 from zqcnn_xp.pipelines.embedding.recipe import Recipe
+from zqcnn_xp.pipelines.faces import Faces
 
 if TYPE_CHECKING:
     from zqcnn_xp.backend import Backend
 
-__all__ = ["Embedder", "unit_rows"]
+__all__ = ["Embedder"]
 
 BATCH = 32
 """Images, mirrored ones counted, that a network sees at once."""
@@ -117,9 +119,8 @@ class Embedder:
     def dim(self) -> int:
         """Length of an embedding, after the flip rule."""
         graph, recipe = self.session.graph, self.recipe
-        height, width = reversed(recipe.size) if recipe.transposed else recipe.size
         value = graph.value(recipe.output) if recipe.output else graph.outputs[0]
-        shapes = {graph.inputs[0].name: (1, recipe.channels, height, width)}
+        shapes = {graph.inputs[0].name: (1, *recipe.shape)}
         length = prod(graph.subgraph((value,)).shapes(shapes)[value])
         return length * (1 + (recipe.flip == "concatenate"))
 
@@ -160,7 +161,7 @@ class Embedder:
             A crop that cannot be read.
         """
         rows = [
-            self._run(batch)
+            embed_batch(self.session, self.recipe, batch)
             for batch in crop_batches(
                 crops, self.recipe.size, self._count(), color=color, resize=resize
             )
@@ -169,45 +170,98 @@ class Embedder:
         normed = self.recipe.normalise if normed is None else normed
         return unit_rows(found) if normed else found
 
+    def embed_faces(
+        self,
+        images: Any,
+        kps: Any,
+        *,
+        normed: bool | None = None,
+        color: str = "rgb",
+    ) -> Float32:
+        """Align and embed all faces of all images, in one call.
+
+        Parameters
+        ----------
+        images
+            One image, or a list of images of any sizes: whatever `zqcnn_xp.vision.io.read_image`
+            takes.
+        kps
+            For one image its faces: (n, 5, 2) points in pixels, as `Faces.kps` has them, or
+            `Faces`. For a list of images a list of these, one an image.
+        normed, color
+            As in `embed`.
+
+        Returns
+        -------
+        NDArray[float32]
+            (n, dim): the faces of the first image, then those of the second, and so on.
+
+        Raises
+        ------
+        InputError
+            Faces without points, points of another shape or number, a recipe without a template.
+        ImageError
+            Not an image.
+        """
+        if self.recipe.template == "":
+            raise InputError("found a recipe without a template: faces cannot be aligned for it")
+        if isinstance(images, list | tuple):
+            given = kps if isinstance(kps, list | tuple) else [kps]
+            points: Any = [_points(one) for one in given]
+        else:
+            points = _points(kps)
+        crops = align_faces(images, points, self.recipe.template, backend=self.backend, color=color)
+        return self.embed(crops, normed=normed)
+
+    def annotate(self, images: Any, faces: Sequence[Faces], *, color: str = "rgb") -> list[Faces]:
+        """Return faces with what they were embedded to, all images in one call.
+
+        Parameters
+        ----------
+        images
+            A list of images.
+        faces
+            The faces of each, with five points.
+        color
+            As in `embed`.
+
+        Returns
+        -------
+        list[Faces]
+            The same faces with ``embedding`` (n, dim), ``normed_embedding``, which has length 1,
+            and ``embedding_norm`` (n,), all float32.
+
+        Raises
+        ------
+        InputError, ImageError
+            As `embed_faces`.
+        """
+        rows = self.embed_faces(list(images), list(faces), normed=False, color=color)
+        unit = unit_rows(rows)
+        norms = np.linalg.norm(rows, axis=1)
+        found, start = [], 0
+        for one in faces:
+            part = slice(start, start + len(one))
+            extra = {
+                "embedding": rows[part],
+                "normed_embedding": unit[part],
+                "embedding_norm": norms[part],
+            }
+            found.append(one.with_extra(extra))
+            start += len(one)
+        return found
+
     def _count(self) -> int:
         """Return how many crops go into one batch."""
         return max(self.batch // 2, 1) if self.recipe.flip != "none" else self.batch
 
-    def _run(self, crops: NDArray[np.uint8]) -> Float32:
-        """Embed one batch of crops, the mirrored ones in the same pass."""
-        recipe, n = self.recipe, crops.shape[0]
-        twice = recipe.flip != "none"
-        count = n * (1 + twice)
-        if self.backend.jits:
-            # Powers of two: few programs, whatever number of faces an image has.
-            count = round_up(count, per_octave=1)
-        height, width = reversed(recipe.size) if recipe.transposed else recipe.size
-        # Storage layout, so that the session's view of it needs no copy.
-        stored = np.empty((count, height, width, recipe.channels), np.float32)
-        recipe.prepare(crops, stored[:n])
-        if twice:
-            across = 1 if recipe.transposed else 2
-            np.copyto(stored[n : 2 * n], np.flip(stored[:n], across))
-        stored[n * (1 + twice) :] = 0
-        outputs = (recipe.output,) if recipe.output else None
-        (found,) = self.session(stored.transpose(0, 3, 1, 2), outputs).values()
-        rows: Float32 = np.ascontiguousarray(found.reshape(count, -1), np.float32)
-        if recipe.flip == "sum":
-            return rows[:n] + rows[n : 2 * n]
-        if recipe.flip == "concatenate":
-            return np.concatenate([rows[:n], rows[n : 2 * n]], axis=1)
-        return rows[:n].copy() if count > n else rows
 
-
-def unit_rows(rows: Float32) -> Float32:
-    """Scale rows to length 1; a row of zeros stays one.
-
-    Examples
-    --------
-    >>> unit_rows(np.float32([[3, 4], [0, 0]])).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    length = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-    length[length == 0] = 1
-    unit: Float32 = (rows / length[:, None]).astype(np.float32)
-    return unit
+def _points(faces: Any) -> Any:
+    """Return the points of faces, or what are points already."""
+    if not isinstance(faces, Faces):
+        return faces
+    if faces.kps is not None:
+        return faces.kps
+    if len(faces):
+        raise InputError("found faces without five points: they cannot be aligned")
+    return np.empty((0, 5, 2), np.float32)

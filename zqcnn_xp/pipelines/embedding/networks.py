@@ -142,10 +142,9 @@ def _guessed(session: Session, wanted: Mapping[str, Any]) -> Recipe:
 
 def _checked(recipe: Recipe, session: Session) -> Recipe:
     """Refuse a recipe that the network's input or outputs do not admit."""
-    height, width = reversed(recipe.size) if recipe.transposed else recipe.size
     if len(session.graph.inputs) != 1:
         raise InputError(f"found {len(session.graph.inputs)} inputs, expected one, for images")
-    session.graph.inputs[0].check((1, recipe.channels, height, width))
+    session.graph.inputs[0].check((1, *recipe.shape))
     if recipe.output:
         session.graph.value(recipe.output)
     elif len(session.graph.outputs) != 1:

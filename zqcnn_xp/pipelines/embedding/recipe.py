@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.vision.templates import Template, get_template
 
 if TYPE_CHECKING:
     from zqcnn_xp_models import Card
@@ -31,9 +32,10 @@ class Recipe:
     Parameters
     ----------
     template
-        Where the five points lie in a crop: a name of `zqcnn_xp.vision.templates`.
+        Where the five points lie in a crop: what `zqcnn_xp.vision.templates.get_template` takes, or
+        ``""`` for a network whose crops come from elsewhere.
     size
-        (height, width) of a crop in pixels.
+        (height, width) of a crop in pixels; None takes the template's.
     color
         What the network was trained on: ``"rgb"``, ``"bgr"`` or ``"gray"`` (ITU-R BT.601, rounded
         to whole grey levels as OpenCV does).
@@ -64,8 +66,9 @@ class Recipe:
     [-0.99609375, -0.99609375, 0.99609375]
     """
 
-    template: str = "arcface"
-    size: tuple[int, int] = (112, 112)
+    template: str | Template = "arcface"
+    # None is gone once the object is made: nobody who reads the size has to ask.
+    size: tuple[int, int] = None  # type: ignore[assignment]
     color: str = "rgb"
     mean: float | tuple[float, ...] = 0.0
     scale: float | tuple[float, ...] = 1.0
@@ -77,12 +80,28 @@ class Recipe:
     def __post_init__(self) -> None:
         _choice("color", self.color, NETWORK_COLORS)
         _choice("flip", self.flip, FLIPS)
-        object.__setattr__(self, "size", _size(self.size))
+        self._set_size()
         for name in ("mean", "scale"):
             object.__setattr__(self, name, _numbers(name, getattr(self, name), self.channels))
-        for name in ("template", "output"):
-            if not isinstance(getattr(self, name), str):
-                raise InputError(f"{name}={getattr(self, name)!r}: expected a name")
+        if not isinstance(self.output, str):
+            raise InputError(f"output={self.output!r}: expected the name of a blob")
+
+    def _set_size(self) -> None:
+        if self.template == "":
+            object.__setattr__(self, "size", _size(self.size))
+            return
+        template = get_template(self.template)
+        given: Any = self.size
+        if given is not None and _size(self.size) != template.size:
+            name, size = template.name, template.size
+            raise InputError(f"size={self.size}: template {name!r} makes crops of {size}")
+        object.__setattr__(self, "size", template.size)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        height, width = self.size
+        return (self.channels, *((width, height) if self.transposed else (height, width)))
 
     @property
     def channels(self) -> int:
@@ -106,6 +125,8 @@ class Recipe:
         for name in changes:
             if name not in names:
                 raise InputError(f"found option {name!r}, expected one of {', '.join(names)}")
+        if "template" in changes:
+            changes = {"size": None, **changes}  # that of the new template
         return replace(self, **changes)
 
     def prepare(
@@ -153,6 +174,8 @@ class Recipe:
         [112, 112]
         """
         found = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.template, Template):
+            found["template"] = self.template.name
         return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
 
 
