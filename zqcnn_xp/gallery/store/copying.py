@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from zqcnn_xp.gallery.store.disk import failed, sync_folder
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.store.store import Store
 
-__all__ = ["copied"]
+__all__ = ["built", "copied"]
 
 _BLOCK = 1 << 14
 
@@ -28,15 +28,35 @@ def copied(
     store: Store, path: Path, rows: NDArray[np.integer[Any]] | None, dtype: str | None
 ) -> Store:
     """Copy rows of a store into a new one; see `Store.copy`."""
+    index = None if rows is None else _checked(rows, len(store))
+    batches = store.batches(_BLOCK) if index is None else _picked(store, index)
+    return built(type(store), path, store.dim, dtype or store.dtype.name, batches)
+
+
+def built(kind: type[Store], path: Path, dim: int, dtype: str, batches: Iterable[Batch]) -> Store:
+    """Make a store of batches under another name first, so that no half one is ever found.
+
+    Parameters
+    ----------
+    kind
+        The class `Store`.
+    path
+        A folder that does not exist yet.
+    dim, dtype, batches
+        What it will hold.
+
+    Raises
+    ------
+    StoreError
+        If something is at ``path`` already, or nothing can be written.
+    """
     if path.exists():
         raise StoreError(str(path), "", "something there already", "a path that is free")
-    index = None if rows is None else _checked(rows, len(store))
     part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
-    kind = type(store)
     try:
         # The disk is waited for once, at the end.
-        with kind.create(part, store.dim, dtype or store.dtype.name, durability="os") as new:
-            new.extend(store.batches(_BLOCK) if index is None else _picked(store, index))
+        with kind.create(part, dim, dtype, durability="os") as new:
+            new.extend(batches)
             new.sync()
         try:
             part.rename(path)

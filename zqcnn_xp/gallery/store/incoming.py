@@ -92,7 +92,7 @@ def _integers(rows: Rows, start: int, stop: int) -> Stored:
     errors = np.full(count, np.nan, np.float32) if rows.errors is None else rows.errors[start:stop]
     values = rows[start:stop]
     lowest = np.iinfo(values.dtype).min
-    if values.size and values.min() == lowest:  # its negative does not exist: scans rely on that
+    if values.size and values.min() == lowest:  # rounding never makes it
         row = int(np.argmax((values == lowest).any(axis=1)))
         raise InputError(f"found {lowest} in row {start + row}, expected {lowest + 1} and above")
     return Stored(values, scales, errors)

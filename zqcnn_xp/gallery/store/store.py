@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -11,25 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError, StoreError
-from zqcnn_xp.gallery.rows import ArrayRows, Features
+from zqcnn_xp.gallery.rows import Features
 from zqcnn_xp.gallery.store.batch import Batch
-from zqcnn_xp.gallery.store.columns import LabelColumn, LabelTable, MetaColumn, NameColumn
-from zqcnn_xp.gallery.store.disk import mapped, size_of
-from zqcnn_xp.gallery.store.layout import ERRORS, ERRORS_KNOWN, ROWS, SCALES, Commit
+from zqcnn_xp.gallery.store.contents import Contents
+from zqcnn_xp.gallery.store.layout import Commit
 from zqcnn_xp.gallery.store.opening import created, located, refreshed
 from zqcnn_xp.gallery.store.writer import Writer, lock_of
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from zqcnn_xp.gallery.store.verifying import Verified
-
 __all__ = ["Store"]
 
-_BLOCK = 1 << 14
 
-
-class Store:
+class Store(Contents):
     """Features of one length and type with a name, a label and metadata each.
 
     Made by `Store.create` and `Store.open`; a context manager that closes it. What an append
@@ -57,12 +52,9 @@ class Store:
     """
 
     def __init__(self, path: Path, commit: Commit, writer: Writer | None = None) -> None:
-        self.path = path
+        super().__init__(path, commit)
         self.mode = "r" if writer is None else "a"
-        self._commit = commit
         self._writer = writer
-        self._views: dict[str, Any] = {}
-        self._closed = False
 
     @classmethod
     def create(
@@ -158,88 +150,6 @@ class Store:
             lock.release()
             raise
 
-    def __len__(self) -> int:
-        return self._commit.rows
-
-    def __repr__(self) -> str:
-        return f"<Store {str(self.path)!r}: {len(self)} x {self.dim} {self.dtype}>"
-
-    @property
-    def dim(self) -> int:
-        """Values of a feature."""
-        return self._commit.dim
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type that is stored."""
-        return np.dtype(self._commit.dtype)
-
-    @property
-    def commit(self) -> Commit:
-        """The last append that this object sees."""
-        return self._commit
-
-    @property
-    def rows(self) -> ArrayRows:
-        """All features, mapped from the file: nothing is read before a slice is used.
-
-        It stays as it is when the store grows; ask again for the rows that came later.
-        """
-        rows: ArrayRows = self._view("rows", self._map_rows)
-        return rows
-
-    def _map_rows(self) -> ArrayRows:
-        commit = self._commit
-        values = mapped(self.path / ROWS, commit.dtype, (commit.rows, commit.dim))
-        if not commit.quantised:
-            return ArrayRows(values)
-        scales = mapped(self.path / SCALES, "<f4", (commit.rows,))
-        known = commit.flags & ERRORS_KNOWN
-        errors = mapped(self.path / ERRORS, "<f4", (commit.rows,)) if known else None
-        return ArrayRows(values, scales, errors)
-
-    @property
-    def names(self) -> NameColumn:
-        """The name of each row; an index gives ``str``, a slice a list."""
-        names: NameColumn = self._view("names", lambda: NameColumn(self.path, self._commit))
-        return names
-
-    @property
-    def labels(self) -> LabelColumn:
-        """The label of each row, ``None`` for nobody."""
-        labels: LabelColumn = self._view("labels", lambda: LabelColumn(self._table()))
-        return labels
-
-    @property
-    def meta(self) -> MetaColumn:
-        """The JSON object of each row, or ``None``."""
-        meta: MetaColumn = self._view("meta", lambda: MetaColumn(self.path, self._commit))
-        return meta
-
-    def label_ids(self) -> tuple[NDArray[np.int32], list[str]]:
-        """Return the number of each row's label, (n,) int32, and the labels by number.
-
-        -1 is nobody. The numbers are mapped from the file; only the labels take memory.
-
-        Raises
-        ------
-        StoreError
-            If a number has no label.
-        """
-        table = self._table()
-        return table.checked(), table.all()
-
-    def _table(self) -> LabelTable:
-        table: LabelTable = self._view("table", lambda: LabelTable(self.path, self._commit))
-        return table
-
-    def _view(self, name: str, make: Any) -> Any:
-        if self._closed:
-            raise StoreError(str(self.path), "", "a store that was closed", "an open one")
-        if name not in self._views:
-            self._views[name] = make()
-        return self._views[name]
-
     def append(
         self,
         features: Features,
@@ -288,23 +198,8 @@ class Store:
             raise StoreError(str(self.path), "", found, "one opened with mode 'a'")
         before = len(self)
         for part in ([batch] for batch in batches) if each else (batches,):
-            commit = self._writer.append(part)
-            if commit != self._commit:
-                self._commit = commit
-                self._views = {}
+            self._see(self._writer.append(part))
         return len(self) - before
-
-    def batches(self, size: int = _BLOCK) -> Iterator[Batch]:
-        """Yield everything in order, ``size`` rows at a time; features in the stored form."""
-        rows = self.rows
-        for start in range(0, len(rows), size):
-            part = slice(start, min(start + size, len(rows)))
-            features = ArrayRows(
-                rows[part],
-                None if rows.scales is None else rows.scales[part],
-                None if rows.errors is None else rows.errors[part],
-            )
-            yield Batch(features, self.names[part], self.labels[part], self.meta[part])
 
     def refresh(self) -> int:
         """See what a writer appended since; returns how many rows came.
@@ -318,42 +213,8 @@ class Store:
             return 0
         commit = refreshed(self.path, self._commit)
         grown = commit.rows - self._commit.rows
-        if commit != self._commit:
-            self._commit = commit
-            self._views = {}
+        self._see(commit)
         return grown
-
-    def uncommitted(self) -> dict[str, int]:
-        """Return the bytes of each file that belong to no append.
-
-        An append that is going on makes some, and one that was cut off leaves some.
-        """
-        sizes = {name: size_of(self.path / name) for name in self._commit.files}
-        ends = {name: self._commit.end(name) for name in self._commit.files}
-        return {name: sizes[name] - ends[name] for name in sizes if sizes[name] > ends[name]}
-
-    def verify(self) -> Verified:
-        """Read every byte and compare it with its checksum, in bounded memory.
-
-        Returns
-        -------
-        Verified
-            How many appends, rows and bytes were found whole.
-
-        Raises
-        ------
-        StoreError
-            For the first damage; `damages` gives all.
-        """
-        from zqcnn_xp.gallery.store.verifying import verified
-
-        return verified(self.path, self._commit)
-
-    def damages(self) -> Iterator[StoreError]:
-        """Yield what `verify` would raise, for each damaged part: file, bytes and rows."""
-        from zqcnn_xp.gallery.store.verifying import damages
-
-        return damages(self.path, self._commit)
 
     def copy(
         self,

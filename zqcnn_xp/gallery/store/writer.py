@@ -203,7 +203,7 @@ class Writer:
 
     def _write(self, name: str, values: NDArray[Any]) -> None:
         if values.size:
-            self._files.write(name, memoryview(values.view(np.uint8)).cast("B"))
+            self._files.write(name, values.data)
 
     def sync(self) -> None:
         """Return when everything committed is on the disk itself."""
