@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.evaluation.arrays import map_npy, read_npz
 from zqcnn_xp.evaluation.sources import read_lines
-from zqcnn_xp.gallery.rows import Rows
+from zqcnn_xp.gallery.rows import Rows, as_rows, decoded
 
 __all__ = [
     "FeatureSet",
@@ -58,25 +58,27 @@ class FeatureSet:
         """Return the features as one array of floats."""
         if isinstance(self.features, np.ndarray):
             return self.features
-        from zqcnn_xp.gallery.rows import decoded
-
         return decoded(self.features, 0, self.features.shape[0])
 
 
-def read_features(path: Path, *, key: str | None = None, flip: Flip = "none") -> FeatureSet:
-    """Read features from a file; which kind, its suffix says.
+def read_features(
+    path: Path, *, key: str | None = None, flip: Flip = "none", format: str | None = None
+) -> FeatureSet:
+    """Read features from a file; which kind, its suffix says, or ``format``.
 
     Parameters
     ----------
     path
-        ``.npz``, ``.npy`` (mapped into memory, not read), ``.mat`` (versions 5 to 7), or the folder
-        of a feature store.
+        ``.npz``, ``.npy`` (mapped into memory, not read), ``.mat`` (versions 5 to 7), ``.parquet``,
+        or the folder of a feature store, of which rows stay in their files.
     key
         The array or variable of the features. None takes ``features``, ``feat``, ``embeddings`` or
         another usual name, else the only matrix of floats; of a .mat ``features``.
     flip
         ``"sum"`` or ``"concatenate"``: add, or put beside them, the features of the mirrored
         images, which the .npz holds as ``flip``.
+    format
+        A format without a suffix of its own: ``"zqcnn"``, ``"zqcnn-compact"`` or ``"imgfeat"``.
 
     Returns
     -------
@@ -92,6 +94,8 @@ def read_features(path: Path, *, key: str | None = None, flip: Flip = "none") ->
         If it cannot be read.
     """
     suffix = path.suffix.lower()
+    if format is not None or suffix == ".parquet":
+        return _exchanged(path, format)
     if flip != "none" and suffix != ".npz":
         raise InputError(f"{path}: features of mirrored images are read from .npz files only")
     if path.is_dir():
@@ -174,6 +178,25 @@ def _store(path: Path) -> FeatureSet:
     names = tuple(store.names[row] for row in range(len(store)))
     labels = np.asarray(store.label_ids()[0], np.int64)
     return FeatureSet(str(path), store.rows, names, labels if (labels >= 0).all() else None)
+
+
+def _exchanged(path: Path, format: str | None) -> FeatureSet:
+    """Read a file of a format in which galleries are exchanged."""
+    from zqcnn_xp.gallery.exchange import open_features
+
+    source = open_features(path, format)
+    blocks: list[NDArray[np.float32]] = []
+    names: list[str] = []
+    labels: list[str | None] = []
+    for batch in source.batches:
+        rows = as_rows(batch.features)
+        blocks.append(decoded(rows, 0, rows.shape[0]))
+        names += list(batch.names)
+        labels += list(batch.labels or [None] * len(batch.names))
+    if not blocks:
+        raise DatasetError(str(path), "", "no features", "some")
+    ids = _label_ids(str(path), "labels", np.array(labels)) if None not in labels else None
+    return FeatureSet(str(path), np.concatenate(blocks), tuple(names), ids)
 
 
 def _from_npz(
