@@ -13,6 +13,7 @@ from zqcnn_xp.cli.arguments import Commands, positive_int
 from zqcnn_xp.cli.detector import add_detector, make_detector
 from zqcnn_xp.cli.output import note, print_json, print_table, tracked
 from zqcnn_xp.errors import InputError, ZqcnnError
+from zqcnn_xp.parallel import in_order
 
 if TYPE_CHECKING:
     from zqcnn_xp.cli.files import Source
@@ -177,31 +178,11 @@ def _all(
     targets: Sequence[Path | None] = [None] * len(sources)
     if args.draw is not None:
         targets = _targets(sources, args.draw)
-    work = zip(sources, targets, strict=True)
-    if threads == 1 or len(sources) == 1:
-        for source, target in work:
-            yield _one(detector, source, target, args.max_pixels)
-        return
-    from collections import deque
-    from concurrent.futures import Future, ThreadPoolExecutor
-    from contextvars import copy_context
 
-    waiting: deque[Future[Outcome]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for source, target in work:
-                # A thread does not inherit the context, which holds the settings.
-                work_on = copy_context().run
-                waiting.append(
-                    pool.submit(work_on, _one, detector, source, target, args.max_pixels)
-                )
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    def one(work: tuple[Source, Path | None]) -> Outcome:
+        return _one(detector, *work, args.max_pixels)
+
+    yield from in_order(one, zip(sources, targets, strict=True), threads if len(sources) > 1 else 1)
 
 
 def detect(args: argparse.Namespace) -> int:

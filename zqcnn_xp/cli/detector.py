@@ -67,8 +67,17 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_detector(args: argparse.Namespace, threads: int = 1) -> MTCNN:
+def make_detector(args: argparse.Namespace, threads: int = 1, **changes: Any) -> MTCNN:
     """Make the detector that the arguments describe; ``threads`` work on one image.
+
+    Parameters
+    ----------
+    args
+        With the arguments of `add_detector`.
+    threads
+        As in `MTCNN`.
+    **changes
+        Options of `MTCNN` that count instead of the arguments.
 
     Raises
     ------
@@ -97,4 +106,4 @@ def make_detector(args: argparse.Namespace, threads: int = 1) -> MTCNN:
     from zqcnn_xp.pipelines import MTCNN
     from zqcnn_xp.registry import get_backend
 
-    return MTCNN(backend=get_backend(args.backend, device=args.device), **options)
+    return MTCNN(backend=get_backend(args.backend, device=args.device), **options | changes)
