@@ -108,6 +108,13 @@ class LlvmBackend(Backend):
             )
         return self.plans(graph).executable(graph, shapes)
 
+    def scanner(self, dtype: str, dim: int) -> Any:
+        """Scan float32 features and, where the processor multiplies bytes, int8 ones."""
+        from zqcnn_xp_llvm.code import shared_code
+        from zqcnn_xp_llvm.scanner import scanner_for
+
+        return scanner_for(shared_code(self.target, checked=False), dtype, dim)
+
     def plans(self, graph: Graph) -> Plans:
         """Return what has been planned for a graph, shared by all shapes."""
         from zqcnn_xp_llvm.plans import Plans

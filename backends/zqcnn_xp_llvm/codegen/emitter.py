@@ -204,6 +204,17 @@ class Emitter:
         done = self.b.store(value, self._place(address, _FLOAT, 4, store=True))
         done.align = 4
 
+    def read(self, address: Address, kind: Any, size: int) -> Value:
+        """Load any type of ``size`` bytes; no alignment is needed."""
+        found = self.b.load(self._place(address, kind, size))
+        found.align = 1
+        return found
+
+    def write(self, value: Value, address: Address, size: int) -> None:
+        """Store a value of ``size`` bytes; no alignment is needed."""
+        done = self.b.store(value, self._place(address, value.type, size, store=True))
+        done.align = 1
+
     def broadcast(self, address: Address) -> Value:
         """Load one float into every lane."""
         return self._once("broadcast", address, lambda place: self.splat(self.load_scalar(place)))

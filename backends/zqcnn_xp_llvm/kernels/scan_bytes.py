@@ -1,0 +1,148 @@
+"""Scans of features of signed bytes, by instructions that add four products of bytes at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
+from zqcnn_xp_llvm.kernels.scan import Scan
+from zqcnn_xp_llvm.target import Target
+
+__all__ = ["PARTS", "ScanBytes", "byte_dots"]
+
+PARTS = 2
+"""A query's value is ``256 * high + low``: its scores are exact to 16 bits."""
+
+_I8, _I32 = ir.IntType(8), ir.IntType(32)
+_TURN = 4
+# What makes an unsigned byte of a signed one, 128 more, four at a time.
+_SIGNS = 0x80808080
+
+
+def byte_dots(target: Target) -> str | None:
+    """Return the processor's instruction for products of bytes, or None where it has none.
+
+    Examples
+    --------
+    >>> from zqcnn_xp_llvm.target import NEON
+    >>> byte_dots(NEON) is None
+    True
+    """
+    features = set(target.features.split(","))
+    if target.name.startswith("AVX-512") and "+avx512vnni" in features:
+        return "vpdpbusd"
+    if target.name == "AVX2" and "+avxvnni" in features:
+        return "vpdpbusd"
+    if target.name == "NEON" and "+dotprod" in features:
+        return "sdot"
+    return None
+
+
+@dataclass(frozen=True)
+class ScanBytes(Scan):
+    """Scan features of signed bytes, with a scale each.
+
+    Queries lie as: what sums start with, (group, vector, part, lane) int32; then (four values,
+    vector, part, lane) of four bytes each, values beyond the last being 0. Sums are exact
+    integers; a score is ``(256 * high + low) * scale`` in float32.
+
+    Parameters
+    ----------
+    dot
+        ``"vpdpbusd"`` takes one side unsigned: 128 is added to the features, and sums start with
+        what makes up for it. ``"sdot"`` takes both signed.
+    """
+
+    dot: str = "vpdpbusd"
+
+    def group_bytes(self, e: Emitter) -> int:
+        """Return the size of a group of packed queries."""
+        return (1 + -(-self.dim // 4)) * self._step(e)
+
+    def row_bytes(self) -> int:
+        """Return the size of a feature."""
+        return self.dim
+
+    def _step(self, e: Emitter) -> int:
+        return self.vectors * PARTS * e.target.vector_bytes
+
+    def scores(self, e: Emitter, x: Address, queries: Address, row: Value) -> list[list[Value]]:
+        """Add up products, four values of the features at a time."""
+        parts = self.vectors * PARTS
+        width = e.target.vector_bytes
+        start = [e.read(e.at(queries, p * width), e.words, width) for p in range(parts)]
+        sums = start * self.rows
+        queries = e.at(queries, self._step(e))
+        turns, rest = divmod(self.dim // 4, _TURN)
+        if turns:
+            with e.loop(turns, sums) as turn:
+                at = e.at(x, e.mul(turn.index, 4 * _TURN))
+                q = e.at(queries, e.mul(turn.index, _TURN * self._step(e)))
+                for k in range(_TURN):
+                    turn.results = self._add(e, turn.results, at, q, k, 4)
+            sums = turn.results
+        x, queries = e.at(x, turns * 4 * _TURN), e.at(queries, turns * _TURN * self._step(e))
+        for k in range(rest):
+            sums = self._add(e, sums, x, queries, k, 4)
+        if self.dim % 4:
+            sums = self._add(e, sums, x, queries, rest, self.dim % 4)
+        scales = e.at(self.address(e, "scales"), e.mul(row, 4))
+        found = []
+        for r in range(self.rows):
+            scale = e.broadcast(e.at(scales, 4 * r))
+            line = sums[r * parts :][:parts]
+            floats = [e.b.sitofp(s, e.vector) for s in line]
+            both = [
+                e.fma(floats[PARTS * v], e.constant(256.0), floats[PARTS * v + 1])
+                for v in range(self.vectors)
+            ]
+            found.append([e.b.fmul(score, scale) for score in both])
+        return found
+
+    def _add(
+        self, e: Emitter, sums: list[Value], x: Address, queries: Address, step: int, count: int
+    ) -> list[Value]:
+        """Add products of ``count`` values, the ``step``-th four of a row."""
+        parts, width = self.vectors * PARTS, e.target.vector_bytes
+        q = [
+            e.read(e.at(queries, step * self._step(e) + p * width), e.words, width)
+            for p in range(parts)
+        ]
+        found = list(sums)
+        for r in range(self.rows):
+            four = self._four(e, e.at(x, r * self.dim + 4 * step), count)
+            for p in range(parts):
+                found[r * parts + p] = self._dot(e, found[r * parts + p], four, q[p])
+        return found
+
+    def _four(self, e: Emitter, x: Address, count: int) -> Value:
+        """Load up to four bytes into every lane."""
+        if count == 4:
+            word = e.read(x, _I32, 4)
+        else:  # nothing beyond the row is read, it may be the last
+            word = ir.Constant(_I32, 0)
+            for k in range(count):
+                byte = e.b.zext(e.read(e.at(x, k), _I8, 1), _I32)
+                word = e.b.or_(word, e.b.shl(byte, ir.Constant(_I32, 8 * k)))
+        empty = ir.Constant(e.words, ir.Undefined)
+        one = e.b.insert_element(empty, word, ir.Constant(_I32, 0))
+        every = e.b.shuffle_vector(one, empty, ir.Constant(e.words, [0] * e.lanes))
+        return every if self.dot == "sdot" else e.b.xor(every, e.word(_SIGNS))
+
+    def _dot(self, e: Emitter, total: Value, four: Value, q: Value) -> Value:
+        if self.dot == "sdot":
+            bytes_ = ir.VectorType(_I8, 4 * e.lanes)
+            kind = ir.FunctionType(e.words, [e.words, bytes_, bytes_])
+            function = _declared(e, f"llvm.aarch64.neon.sdot.v{e.lanes}i32.v{4 * e.lanes}i8", kind)
+            return e.b.call(function, [total, e.b.bitcast(four, bytes_), e.b.bitcast(q, bytes_)])
+        kind = ir.FunctionType(e.words, [e.words] * 3)
+        function = _declared(e, f"llvm.x86.avx512.vpdpbusd.{32 * e.lanes}", kind)
+        return e.b.call(function, [total, four, q])
+
+
+def _declared(e: Emitter, name: str, kind: Any) -> Any:
+    found = e.module.globals.get(name)
+    return ir.Function(e.module, kind, name) if found is None else found

@@ -1,0 +1,148 @@
+"""Other libraries' indexes behind the same call: faiss (flat and SQ8) and usearch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.extras import needed
+from zqcnn_xp.gallery.rows import Rows, decoded
+from zqcnn_xp.threads import thread_count
+
+__all__ = ["build_index", "search_index"]
+
+ENGINES = ("faiss", "faiss-sq8", "usearch")
+# Rows that are decoded at a time while an index is built.
+_BLOCK = 1 << 16
+
+
+def search_index(
+    engine: str,
+    queries: NDArray[np.float32],
+    rows: Rows,
+    k: int | None,
+    least: float,
+    threads: int | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Build an index of the rows and search it once.
+
+    To search often, keep what `build_index` returns.
+
+    Parameters
+    ----------
+    engine
+        ``"faiss"``: all scores, in float32, their rounding the library's. ``"faiss-sq8"``:
+        approximate, as the index keeps 8 bits a value and scores what it keeps. ``"usearch"``:
+        approximate, a graph that may miss some of the best.
+    queries
+        (q, d) float32.
+    rows
+        (n, d).
+    k
+        How many of each query.
+    least
+        Scores below it are left out.
+    threads
+        CPU threads; None takes the setting in force.
+
+    Returns
+    -------
+    indices, scores
+        (q, k) int64 and float32; -1 and -inf where there are fewer.
+
+    Raises
+    ------
+    InputError
+        If there is no such engine, or ``k`` is None.
+    PackageMissing
+        If the library is not installed.
+    """
+    if engine not in ENGINES:
+        msg = f"found engine {engine!r}, expected 'exact' or one of {', '.join(ENGINES)}"
+        raise InputError(msg)
+    if k is None:
+        msg = f"found no k, which engine {engine!r} needs; 'exact' returns all above a threshold"
+        raise InputError(msg)
+    indices = np.full((len(queries), k), -1, np.int64)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    some = min(k, rows.shape[0])
+    if not some or not len(queries):
+        return indices, scores
+    count = thread_count(threads)
+    index = build_index(engine, rows, threads=count)
+    found, values = (_ask_usearch if engine == "usearch" else _ask_faiss)(
+        index, queries, some, count
+    )
+    keep = (found >= 0) & (values >= least)
+    indices[:, :some] = np.where(keep, found, -1)
+    scores[:, :some] = np.where(keep, values, -np.inf)
+    return indices, scores
+
+
+def build_index(engine: str, rows: Rows, *, threads: int | None = None) -> Any:
+    """Return an index of a library, filled with decoded rows.
+
+    Parameters
+    ----------
+    engine, rows
+        As in `search_index`.
+    threads
+        CPU threads; None takes the setting in force.
+
+    Raises
+    ------
+    PackageMissing
+        If the library is not installed.
+    """
+    (n, d), count = rows.shape, thread_count(threads)
+    if engine == "usearch":
+        package = needed("usearch.index", extra="search", purpose="searching with usearch")
+        index = package.Index(ndim=d, metric="ip", dtype="f32")
+        for start in range(0, n, _BLOCK):
+            stop = min(start + _BLOCK, n)
+            part = np.ascontiguousarray(decoded(rows, start, stop))
+            index.add(np.arange(start, stop), part, threads=count)
+        return index
+    faiss = needed("faiss", extra="search", purpose="searching with faiss")
+    if engine == "faiss":
+        index = faiss.IndexFlatIP(d)
+    else:
+        kind = faiss.ScalarQuantizer.QT_8bit
+        index = faiss.IndexScalarQuantizer(d, kind, faiss.METRIC_INNER_PRODUCT)
+        # The range of each value; a sample would cut off what lies outside of its own.
+        index.train(np.ascontiguousarray(decoded(rows, 0, n)))
+    for start in range(0, n, _BLOCK):
+        index.add(np.ascontiguousarray(decoded(rows, start, min(start + _BLOCK, n))))
+    return index
+
+
+def _ask_faiss(
+    index: Any, queries: NDArray[np.float32], k: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    faiss = needed("faiss", extra="search", purpose="searching with faiss")
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        values, found = index.search(queries, k)
+    finally:
+        faiss.omp_set_num_threads(before)
+    return found, values
+
+
+def _ask_usearch(
+    index: Any, queries: NDArray[np.float32], k: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    matches = index.search(queries, k, threads=threads)
+    # One query comes back without its axis. A distance is 1 - product; missing keys are counted.
+    keys = np.asarray(matches.keys).reshape(len(queries), -1).astype(np.int64)
+    values = (1 - np.asarray(matches.distances)).reshape(keys.shape).astype(np.float32)
+    counts = np.asarray(getattr(matches, "counts", keys.shape[1])).reshape(-1, 1)
+    found = np.full((len(queries), k), -1, np.int64)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    there = np.arange(keys.shape[1]) < counts
+    found[:, : keys.shape[1]] = np.where(there, keys, -1)
+    scores[:, : keys.shape[1]] = np.where(there, values, -np.inf)
+    return found, scores
