@@ -26,7 +26,19 @@ __all__ = ["main"]
 # Objects that are made until garbage is looked for; all imports of a detection make half of them.
 _NEW_OBJECTS = 300_000
 
-COMMANDS = ("detect", "run", "info", "convert", "diff", "bench", "backends", "models", "demo")
+COMMANDS = (
+    "detect",
+    "align",
+    "run",
+    "info",
+    "convert",
+    "diff",
+    "bench",
+    "backends",
+    "models",
+    "gallery",
+    "demo",
+)
 
 OK, FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 

@@ -1,0 +1,194 @@
+"""Arguments that several gallery commands take, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zqcnn_xp.cli.arguments import Commands, finite_float, positive_int, probability
+from zqcnn_xp.errors import InputError
+
+if TYPE_CHECKING:
+    from zqcnn_xp.gallery.origin import Origin
+    from zqcnn_xp.gallery.store import Store
+    from zqcnn_xp.pipelines.embedding import Embedder
+
+__all__ = [
+    "Opened",
+    "add_command",
+    "add_copy_to",
+    "add_decision",
+    "add_limit",
+    "add_model",
+    "add_threshold",
+    "copy_gallery",
+    "embedder_for",
+    "opened",
+    "scan_options",
+    "threshold_for",
+]
+
+
+class Opened(NamedTuple):
+    """A gallery on disk."""
+
+    store: Store
+    origin: Origin | None
+
+
+def add_command(
+    commands: Commands,
+    common: argparse.ArgumentParser,
+    name: str,
+    words: str,
+    more: str,
+    run: Any,
+) -> argparse.ArgumentParser:
+    """Describe a command that takes a gallery."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        parents=[common],
+        help=words,
+        description=f"{words[0].upper()}{words[1:]}. {more}",
+    )
+    parser.add_argument("gallery", metavar="GALLERY", type=Path, help="its folder")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add what says which network makes features."""
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--model",
+        nargs="+",
+        metavar="FILE",
+        required=required,
+        help="name of a model card, or MODEL [WEIGHTS]"
+        + ("" if required else " (default: the gallery's own)"),
+    )
+    group.add_argument(
+        "--recipe", metavar="CARD", help="feed a network from files as this card says"
+    )
+    group.add_argument(
+        "--flip",
+        choices=("none", "sum", "concatenate"),
+        help="what is done with the mirrored face (default: what the card says)",
+    )
+
+
+def add_limit(parser: argparse.ArgumentParser, default: int, what: str) -> None:
+    """Add how many results are kept."""
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        metavar="N",
+        default=default,
+        help=f"{what} (default: {default})",
+    )
+
+
+def add_threshold(
+    parser: argparse.ArgumentParser, words: str, default: float | None = None
+) -> None:
+    """Add a similarity."""
+    parser.add_argument(
+        "--threshold", type=finite_float, metavar="SIMILARITY", default=default, help=words
+    )
+
+
+def add_decision(parser: argparse.ArgumentParser) -> None:
+    """Add what decides whether two faces are one person."""
+    add_threshold(parser, "from which two faces are one person (default: the network's own)")
+    parser.add_argument(
+        "--far",
+        type=probability,
+        metavar="RATE",
+        help="take the network's threshold at this false-accept rate (default: 0.001)",
+    )
+
+
+def add_copy_to(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add where a cleaned copy goes; galleries are only ever appended to."""
+    parser.add_argument(
+        "--copy-to", type=Path, metavar="NEW", help=f"write a copy of the gallery without {what}"
+    )
+
+
+@contextmanager
+def opened(args: argparse.Namespace, mode: str = "r") -> Iterator[Opened]:
+    """Open the gallery of a command."""
+    from zqcnn_xp.gallery.origin import Origin
+    from zqcnn_xp.gallery.store import Store
+
+    with Store.open(args.gallery, mode) as store:
+        yield Opened(store, Origin.read(args.gallery))
+
+
+def embedder_for(args: argparse.Namespace, origin: Origin | None = None) -> tuple[Embedder, Origin]:
+    """Make the embedder that the arguments or the gallery name, with its origin.
+
+    Raises
+    ------
+    InputError
+        If neither names one.
+    StoreError
+        If the gallery's features are of another.
+    """
+    from zqcnn_xp.gallery.origin import Origin
+    from zqcnn_xp.pipelines.embedding import Embedder, Recipe
+    from zqcnn_xp.registry import get_backend
+
+    if args.model is not None:
+        if len(args.model) > 2:
+            raise InputError(f"--model: found {len(args.model)} files, expected MODEL [WEIGHTS]")
+        model, weights = args.model[0], args.model[1] if len(args.model) == 2 else None
+        recipe: Any = args.recipe
+    elif origin is not None:
+        model, weights = origin.model, origin.weights or None
+        recipe = Recipe(**origin.recipe)
+    else:
+        raise InputError(f"{args.gallery}: found no record of a network, expected --model")
+    changes = {} if args.flip is None else {"flip": args.flip}
+    backend = get_backend(args.backend, device=args.device)
+    embedder = Embedder(model, weights, backend=backend, recipe=recipe, **changes)
+    made = Origin.of(embedder, model, weights)
+    if origin is not None:
+        origin.check(made, args.gallery)
+    return embedder, made
+
+
+def threshold_for(args: argparse.Namespace, embedder: Embedder) -> float:
+    """Return the similarity from which two faces are one person.
+
+    Raises
+    ------
+    InputError
+        If none is given, and the network's card knows none.
+    """
+    from zqcnn_xp.pipelines.embedding.thresholds import find_point
+
+    if args.threshold is not None:
+        return float(args.threshold)
+    point = find_point(embedder, args.far)
+    if point is not None:
+        return float(point.threshold)
+    raise InputError(f"found no threshold for {embedder.name}, expected --threshold SIMILARITY")
+
+
+def scan_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of scans."""
+    from zqcnn_xp.registry import get_backend
+
+    return {"backend": get_backend(args.backend, device=args.device), "threads": args.threads}
+
+
+def copy_gallery(found: Opened, rows: Any, folder: Path) -> int:
+    """Copy some rows into a new gallery; return how many."""
+    with found.store.copy(folder, rows) as copy:
+        if found.origin is not None:
+            found.origin.write(folder)
+        return len(copy)

@@ -1,0 +1,196 @@
+"""From a folder of photos, one sub-folder a person, to features with names and labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zqcnn_xp.errors import DatasetError, InputError, ZqcnnError
+from zqcnn_xp.pipelines.choice import choose_faces
+from zqcnn_xp.pipelines.faces import Faces
+from zqcnn_xp.vision.io import IMAGE_SUFFIXES, read_image
+
+if TYPE_CHECKING:
+    from zqcnn_xp.pipelines.choice import Choice
+    from zqcnn_xp.pipelines.embedding import Embedder
+
+__all__ = ["Embedded", "Photo", "embed_photos", "find_photos"]
+
+# Photos whose faces are embedded together, and decoded at the same time.
+_BATCH = 64
+
+
+class Photo(NamedTuple):
+    """A file of one person.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    name
+        Below the folder, with ``/``: ``"Ann/01.jpg"``.
+    person
+        The sub-folder's name, or None.
+    """
+
+    path: Path
+    name: str
+    person: str | None
+
+
+class Embedded(NamedTuple):
+    """What became of one photo.
+
+    Attributes
+    ----------
+    photo
+        Which.
+    features
+        (n, d) float32 of length 1, one a face that was taken; none with an ``error``.
+    meta
+        One a face: its box, its score, and the number of faces in the photo; None for crops.
+    error
+        Why there is none, or empty.
+    """
+
+    photo: Photo
+    features: NDArray[np.float32]
+    meta: list[dict[str, Any] | None]
+    error: str = ""
+
+
+def find_photos(folder: str | os.PathLike[str]) -> list[Photo]:
+    """List the images of a folder and of its sub-folders, by name.
+
+    Parameters
+    ----------
+    folder
+        Holds one folder a person; a person's own may hold folders too. Images that lie in
+        ``folder`` itself are of nobody.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such folder, or none of its files is an image.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise DatasetError(str(root), "", "no folder", "a folder of images")
+    found = []
+    for where, folders, files in os.walk(root):
+        folders.sort()
+        for file in sorted(files):
+            path = Path(where) / file
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                parts = path.relative_to(root).parts
+                found.append(Photo(path, "/".join(parts), parts[0] if len(parts) > 1 else None))
+    if not found:
+        raise DatasetError(str(root), "", "no images", f"one of {', '.join(IMAGE_SUFFIXES)}")
+    return found
+
+
+def embed_photos(
+    photos: Iterable[Photo],
+    embedder: Embedder,
+    detector: Any = None,
+    *,
+    choice: Choice = "central",
+) -> Iterator[Embedded]:
+    """Find, align and embed the faces of photos.
+
+    Parameters
+    ----------
+    photos
+        Read a batch at a time.
+    embedder
+        Makes the features.
+    detector
+        What has ``detect(image) -> Faces`` with five points, such as `MTCNN`. None for photos that
+        are aligned crops already, of the embedder's size.
+    choice
+        Which face of a photo counts, as `choose_faces` has it: ``"central"`` is ZQCNN's.
+
+    Yields
+    ------
+    Embedded
+        One a photo, in order. A photo that cannot be read, or shows no face, has an ``error``, and
+        the others go on.
+
+    Raises
+    ------
+    InputError
+        Another ``choice``.
+    """
+    choose_faces(Faces.empty(), (1, 1), choice)
+    waiting = iter(photos)
+    while batch := list(islice(waiting, _BATCH)):
+        yield from _embedded(batch, embedder, detector, choice)
+
+
+def _embedded(
+    batch: list[Photo], embedder: Embedder, detector: Any, choice: Choice
+) -> Iterator[Embedded]:
+    """Embed all faces of a batch of photos in one call."""
+    nothing = np.empty((0, embedder.dim), np.float32)
+    crops: list[NDArray[np.uint8]] = []
+    metas: list[list[dict[str, Any] | None]] = []
+    errors: list[str] = []
+    for photo in batch:
+        meta: list[dict[str, Any] | None] = []
+        error = ""
+        try:
+            image = read_image(photo.path)
+            if detector is None:
+                crops.append(_sized(image, embedder.recipe.size, photo))
+                meta.append(None)
+            else:
+                found, meta = _cut(image, detector, embedder, choice)
+                crops += list(found)
+                error = "" if meta else f"{photo.path}: found no face"
+        except (ZqcnnError, OSError, MemoryError) as failure:
+            error = str(failure) or f"{photo.path}: {type(failure).__name__}"
+        metas.append(meta)
+        errors.append(error)
+    features = embedder.embed(np.stack(crops), normed=True) if crops else nothing
+    at = 0
+    for photo, meta, error in zip(batch, metas, errors, strict=True):
+        yield Embedded(photo, features[at : at + len(meta)], meta, error)
+        at += len(meta)
+
+
+def _sized(image: NDArray[np.uint8], size: tuple[int, int], photo: Photo) -> NDArray[np.uint8]:
+    """Refuse what is no crop."""
+    if image.shape[:2] != size:
+        found = f"{image.shape[0]} x {image.shape[1]} pixels"
+        raise InputError(f"{photo.path}: found {found}, expected a crop of {size[0]} x {size[1]}")
+    return image
+
+
+def _cut(
+    image: NDArray[np.uint8], detector: Any, embedder: Embedder, choice: Choice
+) -> tuple[NDArray[np.uint8], list[dict[str, Any] | None]]:
+    """Return the aligned crops of the faces that count, and what is known of each."""
+    from zqcnn_xp.pipelines.align import align_faces
+
+    faces = detector.detect(image)
+    chosen = choose_faces(faces, (image.shape[0], image.shape[1]), choice)
+    if not len(chosen):
+        return np.empty((0, *embedder.recipe.size, 3), np.uint8), []
+    if chosen.kps is None:
+        raise InputError("found faces without points, expected a detector that gives five")
+    crops = align_faces(image, chosen.kps, embedder.recipe.template, backend=embedder.backend)
+    meta: list[dict[str, Any] | None] = [
+        {
+            "bbox": [round(float(value), 2) for value in face.bbox],
+            "det_score": round(face.det_score, 5),
+            "faces": len(faces),
+        }
+        for face in chosen
+    ]
+    return crops, meta
