@@ -27,9 +27,8 @@ __all__ = ["Engine", "Found", "search"]
 
 Engine = Literal["exact", "faiss", "faiss-sq8", "usearch"]
 
-# Rows of the first block, and how much larger each block may be than the one before: until the
-# floors are known well, blocks are small.
-_FIRST, _GROWTH = 4096, 4
+# Rows of the first blocks.
+_FIRST = (512, 4096)
 
 
 class Found(NamedTuple):
@@ -108,7 +107,9 @@ def search(
     (array([[1, 2]]), array([[1. , 0.5]], dtype=float32))
     """
     held = as_rows(rows)
-    kept = held if originals is None else _checked_originals(as_rows(originals), held)
+    kept = held
+    if originals is not None and originals is not rows:
+        kept = _checked_originals(as_rows(originals), held)
     given = checked_queries(queries, held.shape[1])
     least = _checked_limits(k, threshold)
     if engine != "exact":
@@ -139,17 +140,18 @@ def _candidates(
     size = block_rows(len(queries), dim, block)
     candidates = Candidates(backend, queries, rows, originals, size)
 
-    def pieces() -> Iterator[tuple[int, int]]:
-        # Where every shape costs a compilation all blocks have the same.
-        start, step = 0, size if backend.jits else min(_FIRST, size)
-        while start < n:
-            yield start, min(start + step, n)
-            start, step = start + step, min(step * _GROWTH, size)
-
     def work(piece: tuple[int, int]) -> Pairs:
         return candidates.exact(*piece, ranking.floors(), k)
 
-    yield from in_order(work, pieces(), workers(backend, candidates.scanner, threads))
+    # At first every row is among the best so far: a few blocks, one by one, until floors are high
+    # enough for blocks that run side by side. Where shapes are compiled all blocks have the same.
+    start, steps = 0, (size,) if backend.jits else (min(step, size) for step in _FIRST)
+    for step in steps:
+        if start < n:
+            yield work((start, min(start + step, n)))
+            start += step
+    pieces = ((at, min(at + size, n)) for at in range(start, n, size))
+    yield from in_order(work, pieces, workers(backend, candidates.scanner, threads))
 
 
 def _checked_limits(k: int | None, threshold: float | None) -> float:
