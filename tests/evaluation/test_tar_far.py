@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.tar_far import FARS, ZQCNN_FARS, tar_at_far
+from zqcnn_xp.evaluation.far_points import FARS, ZQCNN_FARS
+from zqcnn_xp.evaluation.tar_far import tar_at_far
 
 
 def _full(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,15 +8,15 @@ score of the impostor pair with that rank, and the rate at which genuine pairs r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.bootstrap import Replicates, accepted_count, bootstrap, interval
+from zqcnn_xp.evaluation.bootstrap import Replicates, bootstrap, interval
+from zqcnn_xp.evaluation.far_points import FARS, FarPoint, TarFar, checked_rates, rank_of
 from zqcnn_xp.evaluation.genuine_scores import Genuine, genuine_scores, pair_counts
 from zqcnn_xp.evaluation.poisson import poisson_interval
 from zqcnn_xp.evaluation.top_impostors import Top, top_impostors
@@ -24,83 +24,11 @@ from zqcnn_xp.evaluation.vectors import Vectors, described
 from zqcnn_xp.gallery.rows import Rows
 from zqcnn_xp.threads import thread_count
 
-__all__ = ["FARS", "MAX_ACCEPTED", "ZQCNN_FARS", "FarPoint", "TarFar", "tar_at_far"]
+__all__ = ["MAX_ACCEPTED", "tar_at_far"]
 
-FARS = (1e-8, 1e-7, 1e-6, 1e-5)
-"""The rates of ZQCNN's published tables."""
-ZQCNN_FARS = (*(float(f"{step}e-{n}") for n in range(8, 3, -1) for step in (1, 2, 5)), 1e-3)
-"""The rates that ZQCNN's own evaluation prints."""
 MAX_ACCEPTED = 20_000_000
 """Impostor pairs that a rate may accept: they are held, with 20 bytes each, and twice as many."""
 _CURVE = 200
-
-
-@dataclass(frozen=True)
-class FarPoint:
-    """The operating point at one false accept rate.
-
-    Parameters
-    ----------
-    far
-        The rate asked for.
-    rank
-        Impostors that it accepts: ``floor(far * impostors + 0.5)``.
-    threshold
-        Score of the impostor of that rank; a pair is accepted if its score is not less. None where
-        the rank is 0: the set is too small for the rate.
-    tar
-        Share of the genuine pairs that are accepted, or None.
-    impostors_accepted, genuine_accepted
-        Pairs that reach the threshold. Of impostors it may be more than ``rank``, where several
-        have the same score.
-    far_interval
-        95 % Poisson (Garwood) interval of the false accept rate at the threshold.
-    tar_interval, threshold_interval
-        95 % percentile intervals over people, from the bootstrap, else None. An end may be None:
-        the draws do not tell.
-    outside
-        Draws whose threshold is not among the impostors that were kept.
-    """
-
-    far: float
-    rank: int
-    threshold: float | None
-    tar: float | None
-    impostors_accepted: int
-    genuine_accepted: int
-    far_interval: tuple[float, float] | None = None
-    tar_interval: tuple[float | None, float | None] | None = None
-    threshold_interval: tuple[float | None, float | None] | None = None
-    outside: int = 0
-
-
-@dataclass(frozen=True)
-class TarFar:
-    """Operating points, and what they were found on.
-
-    Parameters
-    ----------
-    points
-        One for each rate, in the order asked for.
-    identities, images, genuine, impostors
-        Sizes of the set: people, images, pairs.
-    dropped
-        Rows without a direction that were left out.
-    curve
-        (k, 3) false accept rate, true accept rate and threshold, from the least rate on, evenly in
-        the logarithm.
-    replicates
-        Draws of the bootstrap, 0 without.
-    """
-
-    points: tuple[FarPoint, ...]
-    identities: int
-    images: int
-    genuine: int
-    impostors: int
-    dropped: tuple[int, ...]
-    curve: NDArray[np.float64]
-    replicates: int
 
 
 def tar_at_far(
@@ -112,6 +40,7 @@ def tar_at_far(
     drop_bad: bool = False,
     replicates: int = 0,
     seed: int = 0,
+    compat: Literal["zqcnn"] | None = None,
     backend: str | Backend | None = None,
     threads: int | None = None,
 ) -> TarFar:
@@ -133,6 +62,10 @@ def tar_at_far(
         Draws of people for bootstrap intervals; 0 for none.
     seed
         Of the draws.
+    compat
+        ``"zqcnn"``: as the original prints its table. A rate accepts the first whole number of
+        impostors above ``far * impostors``, one more than by rounding down, and the threshold shown
+        is that of the next pair, which is not accepted any more.
     backend, threads
         Where and with how many threads products are computed.
 
@@ -161,7 +94,7 @@ def tar_at_far(
     >>> [(point.rank, point.threshold, point.tar) for point in found.points]
     [(1, 0.96, 0.0), (0, None, None)]
     """
-    rates = _checked_rates(fars)
+    rates = checked_rates(fars)
     vectors = Vectors(features, normalise=normalise)
     names = np.asarray(labels)
     if names.shape != vectors.shape[:1] or names.dtype.kind not in "iuUS":
@@ -179,7 +112,7 @@ def tar_at_far(
         found = f"found {genuine_pairs:,} genuine and {impostors:,} impostor pairs"
         msg = f"{found} of {len(people):,} identities, expected some of both"
         raise InputError(msg)
-    ranks = [accepted_count(far, impostors) for far in rates]
+    ranks = [rank_of(far, impostors, compat) for far in rates]
     most = max(ranks)
     if most > MAX_ACCEPTED:
         msg = f"found FAR {max(rates):g}, which accepts {most:,} of {impostors:,} impostor pairs"
@@ -187,13 +120,13 @@ def tar_at_far(
     count = thread_count(threads)
     genuine = genuine_scores(vectors, identities, count)
     # Draws of people reach further down than the set itself.
-    keep = max(most, 1) + (max(1000, most // 2) if replicates else 0)
+    keep = most + 1 + (max(1000, most // 2) if replicates else 0)
     top = top_impostors(
         vectors, identities, keep, backend=backend, threads=threads, rescorers=count
     )
     drawn = bootstrap(genuine, top, identities, rates, replicates, seed) if replicates else None
     points = tuple(
-        _point(far, rank, impostors, genuine, top, drawn, column)
+        _point(far, rank, impostors, genuine, top, drawn, column, compat)
         for column, (far, rank) in enumerate(zip(rates, ranks, strict=True))
     )
     return TarFar(
@@ -208,15 +141,6 @@ def tar_at_far(
     )
 
 
-def _checked_rates(fars: Sequence[float]) -> list[float]:
-    rates = [float(far) for far in fars]
-    wrong = [far for far in rates if not 0 < far < 1]
-    if wrong or not rates:
-        found = f"FAR {wrong[0]:g}" if wrong else "no FAR"
-        raise InputError(f"found {found}, expected rates between 0 and 1")
-    return rates
-
-
 def _point(
     far: float,
     rank: int,
@@ -225,11 +149,15 @@ def _point(
     top: Top,
     drawn: Replicates | None,
     column: int,
+    compat: str | None,
 ) -> FarPoint:
     if rank == 0:
         return FarPoint(far, 0, None, None, 0, 0)
     threshold = float(top.score[rank - 1])
     accepted, passed = _reached(genuine.score, threshold), _reached(top.score, threshold)
+    if compat == "zqcnn":
+        following = (top.score[rank : rank + 1], genuine.score[accepted : accepted + 1])
+        threshold = float(np.concatenate(following).max(initial=-np.inf))
     low, high = poisson_interval(passed)
     tar_interval = threshold_interval = None
     outside = 0

@@ -96,6 +96,14 @@ class Vectors:
         single: NDArray[np.float32] = found.astype(np.float32, copy=False)
         return single
 
+    def taken(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return single rows, (m, d) float32."""
+        found = self._gathered(rows)
+        if self._normalise:
+            found = found / self._norms[rows, None]
+        single: NDArray[np.float32] = found.astype(np.float32, copy=False)
+        return single
+
     def scores(
         self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]
     ) -> NDArray[np.float64]:
