@@ -106,7 +106,7 @@ class Commit:
     @property
     def quantised(self) -> bool:
         """Whether features are integers with a scale each."""
-        return np.dtype(self.dtype).kind == "i"
+        return self.dtype.startswith("int")
 
     @property
     def files(self) -> tuple[str, ...]:
