@@ -108,11 +108,12 @@ def _image(file: str, index: int, image: Any) -> bytes:
 
 def _labels(file: str, labels: Any) -> NDArray[np.bool_]:
     if isinstance(labels, Array) and len(labels.shape) == 1 and labels.kind:
-        return np.frombuffer(labels.data, np.uint8) != 0
+        found: NDArray[np.bool_] = np.frombuffer(labels.data, np.uint8) != 0
+        return found
     if not isinstance(labels, (list, tuple)):
         raise DatasetError(file, "labels", _kind(labels), "a list of truth values")
     for index, label in enumerate(labels):
         if not isinstance(label, int) or label not in (0, 1):  # a bool is an int
-            found = str(label) if isinstance(label, int) else _kind(label)
-            raise DatasetError(file, f"label {index}", found, "True or False")
+            shown = str(label) if isinstance(label, int) else _kind(label)
+            raise DatasetError(file, f"label {index}", shown, "True or False")
     return np.array([bool(label) for label in labels], np.bool_)

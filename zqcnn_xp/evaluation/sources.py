@@ -6,12 +6,15 @@ from zqcnn_xp.errors import DatasetError, FormatError
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, Source, read_source
 
-__all__ = ["MAX_FILE", "MAX_TEXT", "read_dataset", "read_lines"]
+__all__ = ["MAX_FILE", "MAX_LINES", "MAX_TEXT", "read_dataset", "read_lines"]
 
 MAX_FILE = 2 << 30
 """Bytes of one binary file: the largest verification sets in use have a tenth of that."""
 MAX_TEXT = 256 << 20
 """Bytes of one text file: twenty times the longest list of pairs in use."""
+
+MAX_LINES = 5_000_000
+"""Lines of one text file, each of which becomes objects."""
 
 
 def read_dataset(source: ModelSource, limit: int = MAX_FILE) -> Source:
@@ -45,7 +48,7 @@ def read_lines(source: ModelSource, limit: int = MAX_TEXT) -> tuple[str, list[st
     Raises
     ------
     DatasetError
-        If there are more than ``limit`` bytes, or bytes that are no UTF-8.
+        If there are more than ``limit`` bytes or `MAX_LINES` lines, or bytes that are no UTF-8.
     OSError, InputError
         As `read_dataset`.
 
@@ -62,6 +65,9 @@ def read_lines(source: ModelSource, limit: int = MAX_TEXT) -> tuple[str, list[st
         bad = f"the byte 0x{found.data[error.start]:02x}"
         raise DatasetError(found.name, f"line {line}", bad, "UTF-8 text") from None
     # Not splitlines: names may hold what Unicode calls a line's end.
+    count = text.count("\n") + 1
+    if count > MAX_LINES:
+        raise DatasetError(found.name, "", f"{count:,} lines", f"at most {MAX_LINES:,}")
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     if lines and not lines[-1]:
         lines.pop()
