@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
@@ -22,7 +22,6 @@ __all__ = [
     "read_features",
     "read_labels",
     "read_names",
-    "with_labels",
 ]
 
 Flip: TypeAlias = Literal["none", "sum", "concatenate"]
@@ -156,20 +155,6 @@ def folder_labels(names: Sequence[str]) -> NDArray[np.int64] | None:
     return np.unique(np.array(folders, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
-def with_labels(found: FeatureSet, labels: NDArray[np.int64]) -> FeatureSet:
-    """Return the features with other labels.
-
-    Raises
-    ------
-    DatasetError
-        If there are more or fewer labels than features.
-    """
-    n = found.features.shape[0]
-    if labels.shape != (n,):
-        raise DatasetError(found.file, "labels", f"{len(labels):,} labels", f"{n:,}, one a feature")
-    return replace(found, labels=labels)
-
-
 def _store(path: Path) -> FeatureSet:
     """Read the rows of a feature store, which stay in its files."""
     from zqcnn_xp.gallery.store import Store
@@ -220,8 +205,10 @@ def _from_npz(
     ids = next((other for other in _LABELS if other in arrays), None)
     if ids is not None:
         labels = _label_ids(file, f"array {ids!r}", arrays[ids])
-    found = FeatureSet(file, features, names)
-    return found if labels is None else with_labels(found, labels)
+        if len(labels) != len(features):
+            found = f"{len(labels):,} labels"
+            raise DatasetError(file, f"array {ids!r}", found, f"{len(features):,}, one a feature")
+    return FeatureSet(file, features, names, labels)
 
 
 def _chosen(file: str, arrays: Mapping[str, NDArray[Any]]) -> str:
