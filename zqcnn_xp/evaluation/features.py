@@ -154,7 +154,7 @@ def finite_pairs(features: Any, pairs: PairSet) -> Compared:
     from dataclasses import replace
 
     rows = checked(features, pairs)
-    good: NDArray[np.bool_] = np.isfinite(rows).all(axis=1)
+    good = np.asarray(np.isfinite(rows).all(axis=1))
     if good.all():
         return Compared(pairs, rows[pairs.left], rows[pairs.right], 0)
     keep = good[pairs.left] & good[pairs.right]
