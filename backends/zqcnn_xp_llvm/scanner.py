@@ -9,22 +9,27 @@ import numpy as np
 
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.codegen.access import LIMITS, POINTERS
-from zqcnn_xp_llvm.kernels.scan import HEAD, Scan, ScanFloats, entry_bytes
+from zqcnn_xp_llvm.kernels.base import Kernel
+from zqcnn_xp_llvm.kernels.scan import HEAD, ScanFloats, entry_bytes, rounding
 from zqcnn_xp_llvm.kernels.scan_bytes import PARTS, ScanBytes, byte_dots
+from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_starts
 from zqcnn_xp_llvm.target import Target
 
 __all__ = ["ByteScanner", "FloatScanner", "scanner_for"]
 
 Host = np.ndarray[Any, Any]
+Raw = tuple[Host, Host, Host, Host]
 _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 # Sums of bytes stay below 2 ** 31, and code of one row is not endless.
 _MOST_DIM = 8192
 # A query's largest value as an integer: both its bytes stay within theirs.
 _LARGEST = 127 * 256
+# Queries from which lanes are queries, and rows of a turn below that.
+_MANY, _TURN = 5, 4
 
 
-def scanner_for(code: Code, dtype: str, dim: int) -> type[_Scanner] | Any | None:
+def scanner_for(code: Code, dtype: str, dim: int) -> Any:
     """Return what makes a scanner of queries, or None where there is no kernel.
 
     Parameters
@@ -46,7 +51,75 @@ def scanner_for(code: Code, dtype: str, dim: int) -> type[_Scanner] | Any | None
 
 
 class _Scanner:
-    """What both kinds share: how kernels are called, and what is made of their entries.
+    """What both kinds share: how kernels are called, and what is made of their entries."""
+
+    parallel: ClassVar[bool] = True
+    bounded: ClassVar[bool] = True
+
+    def __init__(self, code: Code, count: int, lanes: int, width: int) -> None:
+        self.code = code
+        self.count, self.lanes, self.width = count, lanes, width
+        self.packed = np.empty(0, np.uint8)
+        self.peaks = np.zeros(width * lanes, np.float32)
+        self._kernels: list[tuple[int, Any]] = []
+
+    def take(self, kernels: list[Any]) -> None:
+        """Generate kernels: those for many rows first, for what is left those for one."""
+        addresses = self.code.addresses(kernels)
+        self._kernels = [(kernel.rows, _CALL(addresses[kernel])) for kernel in kernels]
+
+    def entries(
+        self, block: Host, scales: Host | None, floors: Host, groups: int
+    ) -> tuple[Host, Host, Host, Host]:
+        """Return query, row, score and the row's size of each lane that a kernel has found.
+
+        Parameters
+        ----------
+        block, scales
+            Features, without gaps, and their scales.
+        floors
+            (q,) float32, in units of the kernel's scores.
+        groups
+            Groups of packed queries.
+        """
+        # Lanes without a query do not pass.
+        least = np.full(self.width * self.lanes, np.inf, np.float32)
+        least[: self.count] = floors
+        # Room for the worst case; memory that is not written to is never taken.
+        hits = np.empty(HEAD + len(block) * self.width * entry_bytes(self.lanes), np.uint8)
+        total = hits[:HEAD].view(np.int64)
+        total[0] = 0
+        held = (block, self.packed, least, hits, self.peaks if scales is None else scales)
+        args = np.zeros(LIMITS, np.int64)
+        done = 0
+        for rows, call in self._kernels:
+            tiles = (len(block) - done) // rows
+            if not tiles:
+                continue
+            args[: len(held)] = [part.ctypes.data for part in held]
+            args[0] += done * block.strides[0]
+            args[4] += 0 if scales is None else 4 * done
+            args[5] = self.peaks.ctypes.data
+            args[POINTERS : POINTERS + 3] = groups, tiles, done
+            call(args.ctypes.data)
+            done += tiles * rows
+        fields = [("place", "<i8"), ("size", "<f4"), ("scores", "<f4", (self.lanes,))]
+        kind = np.dtype(fields)
+        found = hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
+        row, vector = np.divmod(found["place"], self.width)
+        query = vector[:, None] * self.lanes + np.arange(self.lanes)
+        most = found["scores"] + self.off(query, found["scores"], found["size"][:, None])
+        passed = ~(most < least[query]) & (query < self.count)
+        entry, lane = np.nonzero(passed)
+        return query[entry, lane], row[entry], found["scores"][entry, lane], found["size"][entry]
+
+    def off(self, query: Host, score: Host, size: Host) -> Host:
+        """Return what a kernel has added to scores before it compared them."""
+        return np.zeros(1, np.float32)
+
+
+class FloatScanner(_Scanner):
+    """Scan float32 features.
 
     Parameters
     ----------
@@ -56,160 +129,130 @@ class _Scanner:
         (q, d) float32.
     """
 
-    parallel: ClassVar[bool] = True
-
     def __init__(self, code: Code, queries: Host) -> None:
-        self.count, self.dim = queries.shape
-        self.lanes = code.target.lanes
-        needed = max(-(-self.count // self.lanes), 1)
-        self.vectors, rows = self.tile(code.target, needed)
-        self.groups = -(-needed // self.vectors)
-        kernels = [self.kernel(code.target, self.vectors, r) for r in dict.fromkeys((rows, 1))]
-        addresses = code.addresses(kernels)
-        # The tall tiles first; what is left of a block goes row by row.
-        self._kernels = [(k.rows, _CALL(addresses[k])) for k in kernels]
-        self.packed = self.pack(queries)
+        (count, self.dim), lanes = queries.shape, code.target.lanes
+        self.vectors, rows, self.groups = _tile(code.target, count, 1)
+        super().__init__(code, count, lanes, self.groups * self.vectors)
+        self.take([ScanFloats(self.dim, self.vectors, r) for r in dict.fromkeys((rows, 1))])
+        # Four times, as `rounding` is divided by it: what may overflow in between becomes infinite.
+        with np.errstate(over="ignore"):
+            self.peaks[:count] = 4 * np.abs(queries).max(axis=1, initial=0.0)
+        full = np.zeros((self.width * lanes, self.dim), np.float32)
+        full[:count] = queries
+        # (group, vector, lane, value) -> (group, value, vector, lane)
+        shape = (self.groups, self.vectors, lanes, self.dim)
+        self.packed = np.ascontiguousarray(full.reshape(shape).transpose(0, 3, 1, 2))
 
-    def tile(self, target: Target, needed: int) -> tuple[int, int]:
-        """Return vectors of queries and rows of a tile, for so many vectors of queries."""
-        raise NotImplementedError
+    def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
+        """Return every score that may reach its floor, and how far it may be off."""
+        # Products below normal numbers lose up to this.
+        least = _rounded_down(floors - self.dim * 2.0**-126)
+        block = np.ascontiguousarray(block)
+        query, row, score, size = self.entries(block, None, least, self.groups)
+        return query, row, score, self.off(query, score, size)
 
-    def kernel(self, target: Target, vectors: int, rows: int) -> Scan:
-        """Return the kernel of a tile."""
-        raise NotImplementedError
-
-    def pack(self, queries: Host) -> Host:
-        """Return queries as the kernel reads them."""
-        raise NotImplementedError
-
-    def entries(self, block: Host, scales: Host | None, floors: Host) -> tuple[Host, Host, Host]:
-        """Return query, row and score of each lane that reaches its floor.
-
-        Parameters
-        ----------
-        block, scales
-            Features, without gaps, and their scales.
-        floors
-            (q,) float32, in units of the kernel's scores.
-        """
-        width = self.groups * self.vectors
-        # Lanes without a query never pass.
-        least = np.full(width * self.lanes, np.inf, np.float32)
-        least[: self.count] = floors
-        # Room for the worst case; memory that is not written to is never taken.
-        hits = np.empty(HEAD + len(block) * width * entry_bytes(self.lanes), np.uint8)
-        total = hits[:HEAD].view(np.int64)
-        total[0] = 0
-        args = np.zeros(LIMITS, np.int64)
-        held = (block, self.packed, least, hits, least if scales is None else scales)
-        done = 0
-        for rows, call in self._kernels:
-            tiles = (len(block) - done) // rows
-            if not tiles:
-                continue
-            args[: len(held)] = [part.ctypes.data for part in held]
-            args[0] += done * block.strides[0]
-            if scales is not None:
-                args[4] += 4 * done
-            args[POINTERS : POINTERS + 3] = self.groups, tiles, done
-            call(args.ctypes.data)
-            done += tiles * rows
-        kind = np.dtype([("place", np.int64), ("scores", np.float32, self.lanes)])
-        found = hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
-        row, vector = np.divmod(found["place"], width)
-        scores = found["scores"]
-        entry, lane = np.nonzero(scores >= least.reshape(width, self.lanes)[vector])
-        return vector[entry] * self.lanes + lane, row[entry], scores[entry, lane]
-
-
-class FloatScanner(_Scanner):
-    """Scan float32 features."""
-
-    def tile(self, target: Target, needed: int) -> tuple[int, int]:
-        """Fill the registers with sums, and leave some for queries."""
-        return _tile(target, needed, 1)
-
-    def kernel(self, target: Target, vectors: int, rows: int) -> Scan:
-        """Return the kernel of a tile."""
-        return ScanFloats(self.dim, vectors, rows)
-
-    def pack(self, queries: Host) -> Host:
-        """Lay queries as (group, value, vector, lane)."""
-        full = _filled(queries, self.groups * self.vectors * self.lanes)
-        shape = (self.groups, self.vectors, self.lanes, self.dim)
-        return np.ascontiguousarray(full.reshape(shape).transpose(0, 3, 1, 2))
-
-    def __call__(self, block: Host, scales: Host | None, floors: Host) -> tuple[Host, Host, Host]:
-        """Return every score that is no less than its query's floor."""
-        return self.entries(np.ascontiguousarray(block), None, floors)
+    def off(self, query: Host, score: Host, size: Host) -> Host:
+        """Return the bound of rounding."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            found: Host = size * self.peaks[query] * np.float32(rounding(self.dim) / 4)
+        return found
 
 
 class ByteScanner(_Scanner):
     """Scan features of signed bytes; queries are rounded to 16 bits.
 
+    Parameters
+    ----------
+    code
+        Machine code of the processor.
+    queries
+        (q, d) float32.
+
     Attributes
     ----------
-    steps
-        (q,) float64: what a query's integers are multiplied by.
     rounded
-        (q, d) float64: the queries whose exact scores it finds.
+        (q, d) float64: the queries whose scores it finds.
     """
 
     def __init__(self, code: Code, queries: Host) -> None:
+        (count, self.dim), target = queries.shape, code.target
         exact = queries.astype(np.float64)
         steps = np.abs(exact).max(axis=1, initial=0.0) / _LARGEST
         self.steps = np.where(steps > 0, steps, 1.0)
-        self._whole = np.rint(exact / self.steps[:, None]).astype(np.int32)
-        self.rounded = self._whole * self.steps[:, None]
-        self._unsigned = byte_dots(code.target) == "vpdpbusd"
-        super().__init__(code, queries)
+        whole = np.rint(exact / self.steps[:, None]).astype(np.int64)
+        self.rounded = whole * self.steps[:, None]
+        self.dot = byte_dots(target) or ""
+        high = (whole + 128) >> 8
+        parts = np.stack([high, whole - (high << 8)], axis=1)
+        few = count < _MANY and target.vector_bytes <= self.dim <= FEW_DIM
+        if few:
+            self.groups = 1
+            super().__init__(code, count, 1, count)
+            kernels: list[Kernel] = [ScanFewBytes(self.dim, count, r, self.dot) for r in (_TURN, 1)]
+            self.packed = self._pack_few(parts, target)
+        else:
+            vectors, rows, self.groups = _tile(target, count, PARTS)
+            super().__init__(code, count, target.lanes, self.groups * vectors)
+            kernels = [ScanBytes(self.dim, vectors, r, self.dot) for r in dict.fromkeys((rows, 1))]
+            self.packed = self._pack(parts, vectors)
+        self.take(kernels)
 
-    def tile(self, target: Target, needed: int) -> tuple[int, int]:
-        """Fill the registers with sums, and leave some for features."""
-        return _tile(target, needed, PARTS)
+    def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
+        """Return every score that may reach its floor, and how far it may be off.
 
-    def kernel(self, target: Target, vectors: int, rows: int) -> Scan:
-        """Return the kernel of a tile."""
-        return ScanBytes(self.dim, vectors, rows, byte_dots(target) or "")
-
-    def pack(self, queries: Host) -> Host:
-        """Lay queries' bytes as the kernel reads them, behind what its sums start with."""
-        high = (self._whole + 128) >> 8
-        parts = np.stack([high, self._whole - (high << 8)], axis=1)
-        full = np.zeros((self.groups * self.vectors * self.lanes, PARTS, -(-self.dim // 4) * 4))
-        full[: self.count, :, : self.dim] = parts
-        shape = (self.groups, self.vectors, self.lanes, PARTS, -1, 4)
-        # (group, vector, lane, part, step, byte) -> (group, step, vector, part, lane, byte)
-        laid = full.astype(np.int8).reshape(shape).transpose(0, 4, 1, 3, 2, 5)
-        start = full.sum(axis=2).reshape(shape[:4]).transpose(0, 1, 3, 2)[:, None]
-        words = np.ascontiguousarray(laid).view(np.int32)[..., 0]
-        offset = (-128 * start if self._unsigned else 0 * start).astype(np.int32)
-        return np.ascontiguousarray(np.concatenate([offset, words], axis=1))
-
-    def __call__(self, block: Host, scales: Host | None, floors: Host) -> tuple[Host, Host, Host]:
-        """Return every score that may reach its floor, of `rounded` queries and decoded rows.
-
-        Scores are rounded; one whose exact value reaches the floor is never left out.
+        Scores are those of `rounded` queries and decoded rows.
         """
         largest = float(np.finfo(np.float32).max)
         exact = floors / self.steps
-        # Rounding takes less than 2 ** -21 of a score, or, of the least, less than 2 ** -126.
-        lowered = exact - np.abs(exact) * 2.0**-19 - 2.0**-120
-        least = np.where(np.isinf(floors), exact, lowered.clip(-largest, largest))
-        least = least.astype(np.float32)
-        query, row, score = self.entries(np.ascontiguousarray(block), scales, least)
-        return query, row, (score * self.steps[query]).astype(np.float32)
+        # Sums are exact; to make a float32 of them takes less than 2 ** -21 of a score.
+        lowered = (exact - np.abs(exact) * 2.0**-19 - 2.0**-120).clip(-largest, largest)
+        least = np.where(np.isinf(floors), floors, lowered).astype(np.float32)
+        block = np.ascontiguousarray(block)
+        query, row, score, _ = self.entries(block, scales, least, self.groups)
+        found = score * self.steps[query]
+        with np.errstate(over="ignore"):
+            return query, row, found.astype(np.float32), np.abs(found) * 2.0**-19 + 2.0**-120
+
+    def _pack(self, parts: Host, vectors: int) -> Host:
+        """Lay parts, (q, part, value), for lanes that are queries."""
+        lanes = self.lanes
+        full = np.zeros((self.width * lanes, PARTS, -(-self.dim // 4) * 4), np.int64)
+        full[: self.count, :, : self.dim] = parts
+        shape = (self.groups, vectors, lanes, PARTS, -1, 4)
+        # (group, vector, lane, part, step, byte) -> (group, step, vector, part, lane, byte)
+        laid = full.astype(np.int8).reshape(shape).transpose(0, 4, 1, 3, 2, 5)
+        words = np.ascontiguousarray(laid).view(np.int32)[..., 0]
+        start = self._start(full).reshape(shape[:4]).transpose(0, 1, 3, 2)[:, None]
+        return np.ascontiguousarray(np.concatenate([start, words], axis=1))
+
+    def _pack_few(self, parts: Host, target: Target) -> Host:
+        """Lay parts for lanes that are places of a feature."""
+        wide = target.vector_bytes
+        starts = few_starts(self.dim, wide)
+        laid = np.stack([parts[..., at : at + wide] for at in starts], axis=2)
+        if len(starts) > 1:  # what the last vector repeats counts once
+            laid[:, :, -1, : starts[-2] + wide - starts[-1]] = 0
+        start = self._start(parts)
+        both = ((start[:, 0] << 8) + start[:, 1]).astype(np.int64).astype(np.int32)
+        return np.concatenate([laid.astype(np.int8).reshape(-1), both.view(np.int8)])
+
+    def _start(self, parts: Host) -> Host:
+        """Return what sums start with, to make up for features that are taken as 128 more."""
+        times = -128 if self.dot == "vpdpbusd" else 0
+        return (times * parts.sum(axis=2)).astype(np.int32)
 
 
-def _tile(target: Target, needed: int, parts: int) -> tuple[int, int]:
-    """Choose vectors of queries and rows whose sums fill the registers."""
+def _tile(target: Target, count: int, parts: int) -> tuple[int, int, int]:
+    """Return vectors of queries and rows whose sums fill the registers, and groups of vectors."""
+    needed = max(-(-count // target.lanes), 1)
     vectors = next(v for v in (1, 2, 4) if v >= min(needed, 4 if target.registers > 16 else 2))
-    # Vectors of queries, one of features and one that is spare.
+    # Beside sums: vectors of queries or one, one of features and one that is spare.
     room = target.registers - (vectors if parts == 1 else 1) - 2
-    return vectors, max(min(room // (vectors * parts), 12), 1)
+    return vectors, max(min(room // (vectors * parts), 12), 1), -(-needed // vectors)
 
 
-def _filled(queries: Host, count: int) -> Host:
-    full = np.zeros((count, queries.shape[1]), np.float32)
-    full[: len(queries)] = queries
-    return full
+def _rounded_down(values: Host) -> Host:
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    lower: Host = np.where(found > values, np.nextafter(found, np.float32(-np.inf)), found)
+    return lower

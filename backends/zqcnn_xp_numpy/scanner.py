@@ -30,12 +30,13 @@ class TileScanner:
     """
 
     parallel: ClassVar[bool] = True
+    bounded: ClassVar[bool] = False
 
     def __init__(self, queries: Host) -> None:
         self.queries = queries
 
-    def __call__(self, block: Host, scales: Host | None, floors: Host) -> tuple[Host, Host, Host]:
-        """Return query, row and score of every score that is no less than its query's floor."""
+    def __call__(self, block: Host, scales: Host | None, floors: Host) -> tuple[Host, ...]:
+        """Return every score that is no less than its query's floor, and zeros."""
         q, m = len(self.queries), len(block)
         high = max(min(q, _SIDE), 1)
         wide = max(min(_TILE // high, m), 1)
@@ -58,5 +59,6 @@ class TileScanner:
                         values.append(scores[hits])
         if not rows:
             nothing = np.empty(0, np.int64)
-            return nothing, nothing, np.empty(0, np.float32)
-        return np.concatenate(queries), np.concatenate(rows), np.concatenate(values)
+            return nothing, nothing, np.empty(0, np.float32), np.empty(0, np.float32)
+        found = np.concatenate(values)
+        return np.concatenate(queries), np.concatenate(rows), found, np.zeros_like(found)

@@ -110,6 +110,8 @@ class Candidates:
             longest = _finite(np.abs(part).max(initial=0.0), start, stop) * 128 * self.dim**0.5
             return self.rows[start:stop], part, slack + self._query_errors * longest
         block = decoded(self.rows, start, stop)
+        if self.scanner.bounded:
+            return block, None, slack
         longest = _finite(_peak(block), start, stop) * self.dim**0.5
         # Four times the bound: matrix units that split float32 into shorter numbers need two.
         rounding = 4 * (self.dim + 2) * 2.0**-24 * self._lengths * longest
@@ -144,15 +146,14 @@ class Candidates:
             every = np.repeat(np.arange(q), m), np.tile(np.arange(m), q)
             wanted = floors[every[0]] < np.inf
             return every[0][wanted], every[1][wanted]
-        query, row, score = self.scanner(block, scales, _rounded_down(floors - slack))
+        query, row, score, off = self.scanner(block, scales, _rounded_down(floors - slack))
         if k is not None and k > 0 and len(query) > k:
             # Of many candidates of one block only those near its own k-th best are needed.
-            some, kth = leaders(query, score, k)
+            off = slack[query] + off
+            some, kth = leaders(query, score - off, k)
             least = np.full(len(floors), -np.inf)
-            least[some] = kth - 2 * slack[some]
-            # Scores of integers are rounded when they become float32.
-            least[some] -= (np.abs(kth) + 2 * slack[some]) * 2.0**-18 + _SMALL
-            keep = score >= least[query]
+            least[some] = kth
+            keep = ~(score + off < least[query])
             query, row = query[keep], row[keep]
         return query, row
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,8 +108,8 @@ class All:
         return best.table()
 
 
-def leaders(query: Ints, score: Floats, k: int) -> tuple[Ints, Floats]:
-    """Return the queries with k scores or more, and the k-th best score of each.
+def leaders(query: Ints, score: NDArray[Any], k: int) -> tuple[Ints, NDArray[Any]]:
+    """Return the queries with k scores or more, and the k-th best score of each; NaN comes last.
 
     Examples
     --------

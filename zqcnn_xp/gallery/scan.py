@@ -147,8 +147,7 @@ def scan(
 
     def work(start: int) -> Hits:
         stop = min(start + size, n)
-        query, row, score = scanner(decoded(held, start, stop), None, floor.of(len(given)))
-        return Hits(query, row + start, score)
+        return _hits(scanner, decoded(held, start, stop), floor.of(len(given)), 0, start)
 
     starts = range(0, n if len(given) else 0, size)
     return _seen(in_order(work, starts, workers(made, scanner, threads)))
@@ -205,12 +204,11 @@ def scan_pairs(
     def work(piece: tuple[Scanner, int, int, int]) -> Hits:
         scanner, first, count, start = piece
         part = decoded(held, start, min(start + size, n))
-        query, row, score = scanner(part, None, floor.of(count))
-        query, row = query + first, row + start
+        found = _hits(scanner, part, floor.of(count), first, start)
         if start < first + count:
-            upper = query < row
-            query, row, score = query[upper], row[upper], score[upper]
-        return Hits(query, row, score)
+            upper = found.query < found.row
+            found = Hits(found.query[upper], found.row[upper], found.score[upper])
+        return found
 
     probe = _float_scanner(made, np.zeros((1, d), np.float32), size)
     return _seen(in_order(work, pieces(), workers(made, probe, threads)))
@@ -220,6 +218,17 @@ def _float_scanner(backend: Backend, queries: NDArray[np.float32], rows: int) ->
     found = find_scanner(backend, queries, "float32", rows)
     assert found is not None  # noqa: S101 - float32 is always served
     return found
+
+
+def _hits(
+    scanner: Scanner, block: NDArray[np.float32], floors: NDArray[np.float32], query: int, row: int
+) -> Hits:
+    """Return the hits of a block whose first query and row have these numbers."""
+    queries, rows, scores, _ = scanner(block, None, floors)
+    if scanner.bounded:
+        keep = scores >= floors[queries]
+        queries, rows, scores = queries[keep], rows[keep], scores[keep]
+    return Hits(queries + query, rows + row, scores)
 
 
 def _seen(hits: Iterator[Hits]) -> Iterator[Hits]:

@@ -15,8 +15,8 @@ from zqcnn_xp.backend import Backend
 
 __all__ = ["ArrayScanner", "Raw", "Scanner", "find_scanner"]
 
-Raw = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
-"""Query, row of the block, score; all (hits,)."""
+Raw = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
+"""Query, row of the block, score, and how far that may be off; all (hits,)."""
 
 
 class Scanner(Protocol):
@@ -26,13 +26,21 @@ class Scanner(Protocol):
     def parallel(self) -> bool:
         """Whether several threads may call it at once, and gain by it."""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it knows how far scores may be off.
+
+        It then returns every row whose exact score may reach the floor, and those whose scores are
+        no numbers. Otherwise scores are compared as they are, and said to be off by 0.
+        """
+
     def __call__(
         self,
         block: NDArray[Any],
         scales: NDArray[np.float32] | None,
         floors: NDArray[np.float32],
     ) -> Raw:
-        """Return every score that is no less than its query's floor.
+        """Return scores that are no less than their query's floor.
 
         Parameters
         ----------
@@ -60,6 +68,7 @@ class ArrayScanner:
     """
 
     parallel: ClassVar[bool] = False
+    bounded: ClassVar[bool] = False
 
     def __init__(self, backend: Backend, queries: NDArray[np.float32], rows: int) -> None:
         self.backend = backend
@@ -83,13 +92,14 @@ class ArrayScanner:
         scores = backend.product(self.queries, xp.permute_dims(x, (1, 0)))
         passed = scores >= backend.from_numpy(floors)[:, None]
         if not bool(xp.any(passed)):
-            nothing = np.empty(0, np.int64)
-            return nothing, nothing, np.empty(0, np.float32)
+            nothing, none = np.empty(0, np.int64), np.empty(0, np.float32)
+            return nothing, nothing, none, none
         # What has passed is counted in no shape of the device: each number of hits would be one
         # more, and the next compilation.
         held = backend.to_numpy(scores)[:, :m]
         query, row = np.nonzero(held >= floors[:, None])
-        return query, row, held[query, row]
+        score = held[query, row]
+        return query, row, score, np.zeros_like(score)
 
 
 def find_scanner(

@@ -11,7 +11,7 @@ from llvmlite import ir
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.base import Kernel
 
-__all__ = ["HEAD", "Scan", "ScanFloats", "entry_bytes"]
+__all__ = ["HEAD", "Scan", "ScanFloats", "any_lane", "append_hit", "entry_bytes", "rounding"]
 
 HEAD = 8
 """Bytes in front of the entries: how many there are."""
@@ -22,14 +22,23 @@ _TURN = 4
 
 
 def entry_bytes(lanes: int) -> int:
-    """Return the size of an entry: where it comes from, and a vector of scores.
+    """Return the size of an entry: where it comes from, the row's size, a vector of scores.
 
     Examples
     --------
     >>> entry_bytes(16)
-    72
+    76
     """
-    return 8 + 4 * lanes
+    return 12 + 4 * lanes
+
+
+def rounding(dim: int) -> float:
+    """Return how far sums of ``dim`` products may be off, relative to the sum of their sizes.
+
+    That is ``dim * 2 ** -24`` for any order of adding; four times that covers the rounding of the
+    sizes, and of this bound.
+    """
+    return 4 * (dim + 2) * 2.0**-24
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Scan(Kernel):
     A query is a lane, so that sums need not be added up across lanes. When the sums of a tile are
     done they are compared with the floors of the queries. Vectors of scores of which none reaches
     its floor, nearly all, are forgotten; the others are appended to ``hits``: a count, and entries
-    of a number (row * vectors of all queries + vector) and a vector of scores.
+    of a number (row * vectors of all queries + vector), a row's size and a vector of scores.
 
     Parameters
     ----------
@@ -53,11 +62,12 @@ class Scan(Kernel):
     Notes
     -----
     ``x`` are ``tiles * rows`` features without gaps, ``queries`` is packed in ``groups`` of
-    ``vectors``, ``floors`` is a float for each lane of all groups. ``hits`` must have room for
+    ``vectors``, ``floors`` and ``peaks`` (a query's largest value) are floats for each lane of
+    all groups. ``hits`` must have room for
     all vectors of scores there are. ``first`` is the number of the first row.
     """
 
-    pointers: ClassVar[tuple[str, ...]] = ("x", "queries", "floors", "hits", "scales")
+    pointers: ClassVar[tuple[str, ...]] = ("x", "queries", "floors", "hits", "scales", "peaks")
     integers: ClassVar[tuple[str, ...]] = ("groups", "tiles", "first")
 
     dim: int
@@ -86,6 +96,14 @@ class Scan(Kernel):
         """
         raise TypeError(f"{type(self).__name__} has no scores")
 
+    def sizes(self, e: Emitter, x: Address) -> list[Value]:
+        """Write the sums of the absolute values of each row, floats; 0 where scores are exact."""
+        return [e.scalar(0.0)] * self.rows
+
+    def most(self, e: Emitter, score: Value, size: Value, scale: Value) -> Value:
+        """Write what an exact score may be, given a rounded one."""
+        return score
+
     def emit(self, e: Emitter) -> None:
         """Loop over groups of queries and tiles of rows."""
         width = e.target.vector_bytes
@@ -93,37 +111,44 @@ class Scan(Kernel):
         all_vectors = e.mul(groups, self.vectors)
         with e.loop(groups) as group:
             queries = e.at(self.address(e, "queries"), e.mul(group.index, self.group_bytes(e)))
-            floors = e.at(self.address(e, "floors"), e.mul(group.index, self.vectors * width))
+            lanes = e.mul(group.index, self.vectors * width)
+            floors = e.at(self.address(e, "floors"), lanes)
+            peaks = e.at(self.address(e, "peaks"), lanes)
             vector = e.mul(group.index, self.vectors)
             with e.loop(self.integer(e, "tiles")) as tile:
                 row = e.mul(tile.index, self.rows)
                 x = e.at(self.address(e, "x"), e.mul(tile.index, self.rows * self.row_bytes()))
+                sizes = self.sizes(e, x)
                 scores = self.scores(e, x, queries, row)
                 limits = [e.load(e.at(floors, v * width)) for v in range(self.vectors)]
-                tests = [
-                    [e.b.fcmp_ordered(">=", score, limit)]
-                    for line in scores
-                    for score, limit in zip(line, limits, strict=True)
-                ]
-                passed = reduce(e.b.or_, (test for (test,) in tests))
-                with e.b.if_then(_any(e, passed), likely=False):
+                tests = []
+                for line, size in zip(scores, sizes, strict=True):
+                    for v, score in enumerate(line):
+                        most = self.most(e, score, size, e.at(peaks, v * width))
+                        # What is no number passes: nothing can be said about it.
+                        tests.append(e.b.fcmp_unordered(">=", most, limits[v]))
+                with e.b.if_then(any_lane(e, reduce(e.b.or_, tests)), likely=False):
                     number = e.mul(e.add(row, self.integer(e, "first")), all_vectors)
                     number = e.add(number, vector)
-                    flat = [score for line in scores for score in line]
-                    for k, (score, (test,)) in enumerate(zip(flat, tests, strict=True)):
+                    for k, test in enumerate(tests):
                         r, v = divmod(k, self.vectors)
                         place = e.add(e.add(number, e.mul(all_vectors, r)), v)
-                        with e.b.if_then(_any(e, test), likely=False):
-                            self._append(e, score, place)
+                        with e.b.if_then(any_lane(e, test), likely=False):
+                            hits = self.address(e, "hits")
+                            append_hit(e, hits, place, sizes[r], scores[r][v], e.lanes)
         e.finish()
 
-    def _append(self, e: Emitter, score: Value, place: Value) -> None:
-        hits = self.address(e, "hits")
-        count = e.read(hits, _I64, 8)
-        entry = e.at(hits, e.mul(count, entry_bytes(e.lanes)), HEAD)
-        e.write(place, entry, 8)
-        e.write(score, e.at(entry, 8), e.target.vector_bytes)
-        e.write(e.add(count, 1), hits, 8)
+
+def append_hit(
+    e: Emitter, hits: Address, place: Value, size: Value, score: Value, lanes: int
+) -> None:
+    """Write one more entry, and count it."""
+    count = e.read(hits, _I64, 8)
+    entry = e.at(hits, e.mul(count, entry_bytes(lanes)), HEAD)
+    e.write(place, entry, 8)
+    e.write(size, e.at(entry, 8), 4)
+    e.write(score, e.at(entry, 12), 4 * lanes)
+    e.write(e.add(count, 1), hits, 8)
 
 
 @dataclass(frozen=True)
@@ -154,6 +179,28 @@ class ScanFloats(Scan):
         sums = self._add(e, sums, x, queries, rest)
         return [sums[r * self.vectors :][: self.vectors] for r in range(self.rows)]
 
+    def sizes(self, e: Emitter, x: Address) -> list[Value]:
+        """Add up absolute values, a vector at a time; some may count twice."""
+        return [self._size(e, e.at(x, r * self.row_bytes())) for r in range(self.rows)]
+
+    def _size(self, e: Emitter, x: Address) -> Value:
+        if self.dim < e.lanes:
+            values = [e.load_scalar(e.at(x, 4 * k)) for k in range(self.dim)]
+            return reduce(e.b.fadd, [_absolute(e, value) for value in values])
+        starts = [*range(0, self.dim - e.lanes, e.lanes), self.dim - e.lanes]
+        total = reduce(e.b.fadd, [_absolute(e, e.load(e.at(x, 4 * k))) for k in starts])
+        lanes = e.lanes
+        while lanes > 1:
+            lanes //= 2
+            upper = e.shuffle(total, total, range(lanes, 2 * lanes))
+            total = e.b.fadd(e.shuffle(total, total, range(lanes)), upper)
+        return e.b.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+    def most(self, e: Emitter, score: Value, size: Value, scale: Value) -> Value:
+        """Add the bound of rounding: infinite, where sums on the way may have been."""
+        bound = e.b.fmul(e.splat(size), e.load(scale))
+        return e.b.fadd(score, e.b.fmul(bound, e.constant(rounding(self.dim) / 4)))
+
     def _add(
         self, e: Emitter, sums: list[Value], x: Address, queries: Address, values: int
     ) -> list[Value]:
@@ -168,7 +215,16 @@ class ScanFloats(Scan):
         return sums
 
 
-def _any(e: Emitter, test: Any) -> Value:
+def any_lane(e: Emitter, test: Any) -> Value:
     """Return whether a comparison holds in any lane."""
     bits = ir.IntType(e.lanes)
     return e.b.icmp_unsigned("!=", e.b.bitcast(test, bits), ir.Constant(bits, 0))
+
+
+def _absolute(e: Emitter, value: Value) -> Value:
+    kind = value.type
+    name = "llvm.fabs.f32" if kind == ir.FloatType() else f"llvm.fabs.v{kind.count}f32"
+    function = e.module.globals.get(name)
+    if function is None:
+        function = ir.Function(e.module, ir.FunctionType(kind, [kind]), name)
+    return e.b.call(function, [value])

@@ -11,7 +11,7 @@ from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.scan import Scan
 from zqcnn_xp_llvm.target import Target
 
-__all__ = ["PARTS", "ScanBytes", "byte_dots"]
+__all__ = ["PARTS", "ScanBytes", "byte_dots", "declared", "dot_bytes", "offset_bytes"]
 
 PARTS = 2
 """A query's value is ``256 * high + low``: its scores are exact to 16 bits."""
@@ -115,7 +115,7 @@ class ScanBytes(Scan):
         for r in range(self.rows):
             four = self._four(e, e.at(x, r * self.dim + 4 * step), count)
             for p in range(parts):
-                found[r * parts + p] = self._dot(e, found[r * parts + p], four, q[p])
+                found[r * parts + p] = dot_bytes(e, found[r * parts + p], four, q[p], self.dot)
         return found
 
     def _four(self, e: Emitter, x: Address, count: int) -> Value:
@@ -130,19 +130,27 @@ class ScanBytes(Scan):
         empty = ir.Constant(e.words, ir.Undefined)
         one = e.b.insert_element(empty, word, ir.Constant(_I32, 0))
         every = e.b.shuffle_vector(one, empty, ir.Constant(e.words, [0] * e.lanes))
-        return every if self.dot == "sdot" else e.b.xor(every, e.word(_SIGNS))
-
-    def _dot(self, e: Emitter, total: Value, four: Value, q: Value) -> Value:
-        if self.dot == "sdot":
-            bytes_ = ir.VectorType(_I8, 4 * e.lanes)
-            kind = ir.FunctionType(e.words, [e.words, bytes_, bytes_])
-            function = _declared(e, f"llvm.aarch64.neon.sdot.v{e.lanes}i32.v{4 * e.lanes}i8", kind)
-            return e.b.call(function, [total, e.b.bitcast(four, bytes_), e.b.bitcast(q, bytes_)])
-        kind = ir.FunctionType(e.words, [e.words] * 3)
-        function = _declared(e, f"llvm.x86.avx512.vpdpbusd.{32 * e.lanes}", kind)
-        return e.b.call(function, [total, four, q])
+        return offset_bytes(e, every, self.dot)
 
 
-def _declared(e: Emitter, name: str, kind: Any) -> Any:
+def offset_bytes(e: Emitter, signed: Value, dot: str) -> Value:
+    """Return bytes as the instruction takes features: unsigned ones are 128 more."""
+    return signed if dot == "sdot" else e.b.xor(signed, e.word(_SIGNS))
+
+
+def dot_bytes(e: Emitter, total: Value, four: Value, q: Value, dot: str) -> Value:
+    """Add products of four bytes each to a vector of int32."""
+    if dot == "sdot":
+        bytes_ = ir.VectorType(_I8, 4 * e.lanes)
+        kind = ir.FunctionType(e.words, [e.words, bytes_, bytes_])
+        function = declared(e, f"llvm.aarch64.neon.sdot.v{e.lanes}i32.v{4 * e.lanes}i8", kind)
+        return e.b.call(function, [total, e.b.bitcast(four, bytes_), e.b.bitcast(q, bytes_)])
+    kind = ir.FunctionType(e.words, [e.words] * 3)
+    function = declared(e, f"llvm.x86.avx512.vpdpbusd.{32 * e.lanes}", kind)
+    return e.b.call(function, [total, four, q])
+
+
+def declared(e: Emitter, name: str, kind: Any) -> Any:
+    """Return one of LLVM's functions, declared once a module."""
     found = e.module.globals.get(name)
     return ir.Function(e.module, kind, name) if found is None else found
