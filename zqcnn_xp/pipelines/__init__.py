@@ -7,18 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zqcnn_xp.pipelines.align import align_faces
+    from zqcnn_xp.pipelines.embedding import Embedder, Recipe, Verification, verify
     from zqcnn_xp.pipelines.face_analysis import FaceAnalysis
     from zqcnn_xp.pipelines.faces import Face, Faces
     from zqcnn_xp.pipelines.mtcnn import MTCNN
 
-__all__ = ["MTCNN", "Face", "FaceAnalysis", "Faces", "align_faces"]
+__all__ = [
+    "MTCNN",
+    "Embedder",
+    "Face",
+    "FaceAnalysis",
+    "Faces",
+    "Recipe",
+    "Verification",
+    "align_faces",
+    "verify",
+]
 
 _HOME = {
+    "Embedder": "embedding",
     "Face": "faces",
     "FaceAnalysis": "face_analysis",
     "Faces": "faces",
     "MTCNN": "mtcnn",
+    "Recipe": "embedding",
+    "Verification": "embedding",
     "align_faces": "align",
+    "verify": "embedding",
 }
 
 
