@@ -18,10 +18,11 @@ from zqcnn_xp.vision.similarity import inverted
 from zqcnn_xp.vision.templates import Template, get_template
 from zqcnn_xp.vision.warp import Placement, covered, place_crops, warp
 from zqcnn_xp.vision.warp_opencv import opencv_is_exact, warp_opencv
+from zqcnn_xp.vision.warp_packed import warp_packed
 
 __all__ = ["Engine", "align_faces"]
 
-Engine = Literal["auto", "opencv", "array"]
+Engine = Literal["auto", "host", "array"]
 
 # What one gather takes at most, in pixels of images and of crops: bounds the memory beside the
 # images and the result to some 200 MB, and makes calls long enough for a GPU.
@@ -57,14 +58,15 @@ def align_faces(
     template
         A name that `zqcnn_xp.vision.templates.get_template` knows, or a `Template`.
     backend
-        As in `zqcnn_xp.get_backend`. None, and backends whose arrays lie in host memory, take
-        OpenCV's warp; those on a device take their own arrays'.
+        As in `zqcnn_xp.get_backend`. None, and backends whose arrays lie in host memory, are warped
+        on the host: by OpenCV where that samples exactly (from 5.0 on), else by NumPy. Those on a
+        device are warped there, by their own arrays.
     color
         Channel order of images that are arrays.
     reflect
         As in `zqcnn_xp.vision.similarity.similarity_transforms`.
     engine
-        ``"opencv"`` or ``"array"`` (the backend's arrays) instead of that choice.
+        ``"host"`` or ``"array"`` (the backend's arrays) instead of that choice.
 
     Returns
     -------
@@ -111,19 +113,16 @@ def align_faces(
         (read_image(image, color=color), to_image)
         for (image, _), to_image in zip(pairs, faces, strict=True)
     )
-    chosen = None if backend is None and engine != "array" else get_backend(backend)
-    if engine == "auto":
-        engine = "opencv" if chosen is None or _on_host(chosen) else "array"
-        if engine == "opencv" and not opencv_is_exact():
-            engine = "array"
-            chosen = get_backend("numpy") if chosen is None else chosen
-    if engine == "opencv":
-        done = 0
-        for image, to_image in jobs:
-            warp_opencv(image, to_image, layout.size, out[done : done + len(to_image)])
-            done += len(to_image)
-    elif chosen is not None:
-        _warp_all(chosen, jobs, layout.size, out)
+    asked = engine == "array" or (engine == "auto" and backend is not None)
+    runs = get_backend(backend) if asked else None
+    if runs is not None and (engine == "array" or not _on_host(runs)):
+        _warp_all(runs, jobs, layout.size, out)
+        return out
+    host = warp_opencv if opencv_is_exact() else warp_packed
+    done = 0
+    for image, to_image in jobs:
+        host(image, to_image, layout.size, out[done : done + len(to_image)])
+        done += len(to_image)
     return out
 
 
@@ -154,7 +153,10 @@ def _transforms(
 def _on_host(backend: Backend) -> bool:
     """Whether the arrays of a backend lie in host memory."""
     array = backend.from_numpy(np.zeros(1, np.uint8))
-    return bool(array.__dlpack_device__()[0] == _CPU)
+    try:
+        return bool(array.__dlpack_device__()[0] == _CPU)
+    except Exception:  # accelerators that DLPack has no number for raise whatever they like
+        return False
 
 
 def _parts(jobs: Iterator[Job], size: tuple[int, int]) -> Iterator[Job]:

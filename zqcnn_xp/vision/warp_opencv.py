@@ -1,10 +1,10 @@
 """OpenCV's affine warp as the fast path on the host, where it samples exactly.
 
 OpenCV from 5.0 on samples at the exact place, as `zqcnn_xp.vision.warp` does; the two agree within
-one grey level, whatever the image. Older ones, and some builds for other processors, round places
-to 1/32 pixel, which moves single values of a sharp image by five grey levels or more. So OpenCV is
-asked once, with a small pattern, and where it does not agree the library's own warp is used: crops
-do not depend on the version that is installed.
+one grey level, whatever the image. Versions 4 round places to 1/32 pixel, which moves single values
+of a sharp image by up to six grey levels. So OpenCV is asked once, with a small pattern, and where
+it does not agree `zqcnn_xp.vision.warp_packed` is used: crops do not depend on the version that is
+installed.
 """
 
 from __future__ import annotations
