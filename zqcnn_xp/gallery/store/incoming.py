@@ -67,7 +67,7 @@ def stored_blocks(rows: Rows, commit: Commit) -> Iterator[Stored]:
         if commit.quantised and rows.dtype == dtype:
             yield _integers(rows, start, stop)
             continue
-        values = decoded(rows, start, stop)
+        values = _floats(rows, start, stop)
         _check_finite(values, start, "a value that is no finite number", "finite features")
         if commit.quantised:
             whole = quantize(values, commit.dtype)
@@ -77,6 +77,14 @@ def stored_blocks(rows: Rows, commit: Commit) -> Iterator[Stored]:
             short = values.astype(dtype, copy=False)
         _check_finite(short, start, f"a value beyond {dtype}", "a store of float32")
         yield Stored(short)
+
+
+def _floats(rows: Rows, start: int, stop: int) -> NDArray[Any]:
+    """Return features; integers times their scale in float64, where the product is exact."""
+    if rows.scales is None:
+        return decoded(rows, start, stop)
+    exact: NDArray[np.float64] = rows[start:stop] * rows.scales[start:stop, None].astype(np.float64)
+    return exact
 
 
 def _integers(rows: Rows, start: int, stop: int) -> Stored:

@@ -94,7 +94,7 @@ class Writer:
                 f"{folder}: an append that never finished was taken away ({found}); "
                 f"the {commit.rows} rows before it are whole"
             )
-            warnings.warn(message, TornAppendWarning, stacklevel=4)
+            warnings.warn(message, TornAppendWarning, stacklevel=3)
 
     def append(self, batches: Iterable[Batch]) -> Commit:
         """Append all batches as one: either all their rows count afterwards, or none does.

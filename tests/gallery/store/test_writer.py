@@ -1,0 +1,240 @@
+"""One writer: its lock, appends that count whole or not at all, and a disk that is full."""
+
+import errno
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zqcnn_xp.errors import InputError, StoreError, StoreLocked
+from zqcnn_xp.gallery.store import Batch, Store, disk, files
+from zqcnn_xp.gallery.store.writer import TornAppendWarning
+
+HOLD = """
+import sys
+from zqcnn_xp.gallery.store import Store
+store = Store.open(sys.argv[1], "a")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def contents(path):
+    return {entry.name: entry.read_bytes() for entry in path.iterdir() if entry.name != "lock"}
+
+
+def test_a_second_writer_in_this_process_is_refused(make):
+    path, model = make([3])
+    with Store.open(path, "a"):
+        with pytest.raises(StoreLocked, match="a writer that holds the store"):
+            Store.open(path, "a")
+        with pytest.raises(StoreError):
+            Store.create(path, 4)
+        model.check(Store.open(path))
+    with Store.open(path, "a"):
+        pass
+
+
+def test_a_second_writer_in_another_process_is_refused(make):
+    path, model = make([3])
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(StoreLocked):
+            Store.open(path, "a")
+        model.check(Store.open(path))
+        holder.kill()  # the system releases the lock of a process that is gone
+        holder.wait()
+    with Store.open(path, "a") as store:
+        model.check(store)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"features": np.zeros((2, 5), np.float32)},
+        {"features": np.zeros((2, 4))},
+        {"features": np.array([[1, 2, 3, 4], [1, 2, 3, np.nan]], np.float32)},
+        {"names": ["one"]},
+        {"names": "ab"},
+        {"names": ["a", 7]},
+        {"labels": ["one"]},
+        {"labels": "ab"},
+        {"labels": ["a", 7]},
+        {"labels": ["a", ["b"]]},
+        {"meta": [{}]},
+        {"meta": [{}, 7]},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_leaves_no_trace(make, make_batch, wrong):
+    path, model = make([3])
+    before = contents(path)
+    rng = np.random.default_rng(0)
+    good = make_batch(rng, 2, 4, 3)
+    with Store.open(path, "a") as store:
+        with pytest.raises(InputError, match="found"):
+            store.extend([good, good._replace(**wrong)])
+        assert contents(path) == before
+        model.check(store)
+        store.append(*good)
+    model.add(good)
+    model.check(Store.open(path))
+    Store.open(path).verify()
+
+
+def test_what_an_iterator_raises_leaves_no_trace(make, make_batch):
+    path, model = make([3])
+    before = contents(path)
+
+    def batches():
+        yield make_batch(np.random.default_rng(0), 2, 4)
+        raise KeyboardInterrupt
+
+    with Store.open(path, "a") as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.extend(batches())
+        assert contents(path) == before
+        model.check(store)
+
+
+def test_new_labels_of_a_failed_append_get_their_numbers_again(make):
+    path, _ = make([3])
+    one = np.ones((1, 4), np.float32)
+    with Store.open(path, "a") as store:
+        before = store.label_ids()[1]
+        with pytest.raises(InputError):
+            store.extend([Batch(one, ["a"], ["lost"]), Batch(one, ["a"], [8])])
+        store.append(one, ["a"], ["found"])
+        store.append(one, ["a"], ["lost"])
+        assert store.label_ids()[1] == [*before, "found", "lost"]
+        assert store.labels[-2:] == ["found", "lost"]
+
+
+def test_bytes_of_no_append_are_taken_away_and_named(make):
+    path, model = make([3])
+    before = contents(path)
+    for name, size in (("rows", 7), ("log", 50), ("checks", 3)):
+        with (path / name).open("ab") as file:
+            file.write(b"x" * size)
+    store = Store.open(path)
+    model.check(store)
+    assert store.uncommitted() == {"rows": 7, "checks": 3}
+    message = (
+        r"faces: an append that never .*\(3 bytes of checks, 50 bytes of log, 7 bytes of rows\)"
+    )
+    with pytest.warns(TornAppendWarning, match=message) as caught, Store.open(path, "a") as store:
+        model.check(store)
+    assert caught[0].filename == __file__
+    assert contents(path) == before
+
+
+class Full:
+    """A disk without room at the n-th call; what is taken back makes some."""
+
+    def __init__(self, patch, allowed, *, partial=False):
+        self.allowed, self.calls, self.partial = allowed, 0, partial
+        self._write, self._sync = disk.write, disk.sync
+        patch.setattr(files, "write", self.write)
+        patch.setattr(files, "sync", self.sync)
+
+    def _full(self):
+        self.calls += 1
+        return self.calls == self.allowed + 1
+
+    def write(self, file, path, offset, data):
+        if not self._full():
+            return self._write(file, path, offset, data)
+        if self.partial:
+            self._write(file, path, offset, memoryview(data).cast("B")[: len(data) // 2])
+        raise disk.failed(path, f"byte {offset}", OSError(errno.ENOSPC, "No space left"), "room")
+
+    def sync(self, file, path):
+        if not self._full():
+            return self._sync(file, path)
+        raise disk.failed(path, "", OSError(errno.ENOSPC, "No space left"), "room")
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_disk_that_is_full_at_any_moment(make, make_batch, dtype, partial, monkeypatch):
+    path, model = make([5], dtype=dtype)
+    before = contents(path)
+    batch = make_batch(np.random.default_rng(0), 6, 4, 500)
+    with Store.open(path).copy(path.with_name("copy")) as copy, monkeypatch.context() as patch:
+        full = Full(patch, 1000)
+        with Store.open(copy.path, "a") as store:
+            store.append(*batch)
+        calls = full.calls
+        assert calls > 15
+    with Store.open(path, "a") as store:
+        for allowed in range(calls):
+            with monkeypatch.context() as patch:
+                Full(patch, allowed, partial=partial)
+                with pytest.raises(StoreError, match=r"faces/[a-z-]+.*'no space left'"):
+                    store.append(*batch)
+            assert contents(path) == before
+            assert len(store) == 5
+            assert store.names[:] == model.names
+        store.append(*batch)
+        assert len(store) == 11
+        assert store.names[:] == [*model.names, *batch.names]
+    Store.open(path).verify()
+
+
+def test_a_writer_that_cannot_take_back_refuses_to_go_on(make, make_batch, monkeypatch):
+    path, model = make([5])
+    batch = make_batch(np.random.default_rng(0), 6, 4)
+    with Store.open(path, "a") as store:
+        with monkeypatch.context() as patch:
+
+            def broken(file, path, *rest):
+                raise disk.failed(path, "", OSError(errno.EIO, "Input/output error"), "a disk")
+
+            patch.setattr(files, "sync", broken)
+            with pytest.raises(StoreError, match="input/output error"):
+                store.append(*batch)
+        with pytest.raises(StoreError, match="could not be taken back, expected a store that was"):
+            store.append(*batch)
+    model.check(Store.open(path))
+    with pytest.warns(TornAppendWarning), Store.open(path, "a") as store:
+        store.append(*batch)
+    model.add(batch)
+    model.check(Store.open(path))
+
+
+LIMITED = """
+import resource, signal, sys
+import numpy as np
+from zqcnn_xp.errors import StoreError
+from zqcnn_xp.gallery.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+with Store.create(sys.argv[1], 64) as store:
+    try:
+        while True:
+            store.append(np.full((30, 64), len(store), np.float32), ["a"] * 30)
+    except StoreError as error:
+        print(len(store), error, sep="\\n")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_file_that_may_not_grow(tmp_path):
+    """The system itself refuses: rows of 256 bytes, 390 of them in 100,000 bytes."""
+    path = tmp_path / "faces"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(path)], capture_output=True, text=True, check=True
+    )
+    rows, error = done.stdout.splitlines()
+    assert rows == "390"
+    assert "rows, byte 99840: found 'file too large', expected room for 7680 bytes" in error or (
+        "rows, byte 100000: found 'file too large'" in error
+    )
+    store = Store.open(path)
+    assert np.array_equal(store.rows[0:390][:, 0], np.repeat(np.arange(0, 390, 30), 30))
+    assert store.uncommitted() == {}
+    assert store.verify().rows == 390
