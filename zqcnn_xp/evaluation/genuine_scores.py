@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.vectors import Vectors
-from zqcnn_xp.gallery.parallel import in_order
+from zqcnn_xp.parallel import in_order
 
 __all__ = ["MAX_GENUINE", "Genuine", "genuine_count", "genuine_scores", "pair_counts"]
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.vectors import Vectors
-from zqcnn_xp.gallery.parallel import in_order
 from zqcnn_xp.gallery.scan import Floor, Hits, scan_pairs
+from zqcnn_xp.parallel import in_order
 
 __all__ = ["Top", "top_impostors"]
 

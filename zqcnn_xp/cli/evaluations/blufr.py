@@ -73,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
             expected = f"{len(features):,}, one a feature"
             raise DatasetError(str(args.order), args.order_name, f"{len(order):,} rows", expected)
         features, names = features[order], None
-    result = blufr(features, config, names=names, allow_missing=args.allow_missing)
+    result = blufr(
+        features, config, names=names, allow_missing=args.allow_missing, threads=args.threads
+    )
     if args.json:
         print_json(_document(result))
         return 0

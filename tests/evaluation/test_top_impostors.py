@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zqcnn_xp.evaluation.top_impostors as module
+from zqcnn_xp.errors import InputError
+from zqcnn_xp.evaluation.top_impostors import top_impostors
+from zqcnn_xp.evaluation.vectors import Vectors
+from zqcnn_xp.gallery.scan import Hits
+
+
+def _all(vectors: Vectors, labels: np.ndarray) -> list[tuple[float, int, int]]:
+    i, j = np.triu_indices(len(labels), 1)
+    different = labels[i] != labels[j]
+    scores = vectors.scores(i, j)
+    found = zip(scores[different].tolist(), i[different].tolist(), j[different].tolist())  # noqa: B905
+    return sorted(found, key=lambda one: (-one[0], one[1], one[2]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(3, 50),
+    st.integers(2, 6),
+    st.integers(1, 400),
+    st.sampled_from([1, 3, 1000]),
+)
+def test_equals_a_full_sort_with_all_ties(
+    seed: int, n: int, people: int, keep: int, steps: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    features = rng.integers(-steps, steps + 1, (n, 3)) / 8
+    labels = np.arange(n) % people
+    vectors = Vectors(features, normalise=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_SLACK", 7)  # so that the floor rises again and again
+        found = top_impostors(vectors, labels, keep, backend="numpy", threads=1)
+    expected = _all(vectors, labels)
+    if keep < len(expected):
+        expected = [one for one in expected if one[0] >= expected[keep - 1][0]]
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+
+
+def test_the_floor_rises_and_memory_stays() -> None:
+    rng = np.random.default_rng(0)
+    vectors = Vectors(rng.normal(size=(700, 16)).astype(np.float32))
+    labels = np.arange(700) // 2
+    found = top_impostors(vectors, labels, 100, backend="numpy", threads=1)
+    assert [one[0] for one in _all(vectors, labels)[:100]] == found.score.tolist()
+    big = Vectors(rng.normal(size=(14_000, 8)).astype(np.float32))  # 98 million pairs
+    tracemalloc.start()
+    top_impostors(big, np.arange(14_000) // 2, 1000, backend="numpy", threads=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 << 20  # a piece of the scan is four million hits before the floor is known
+
+
+def test_too_many_equal_scores_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TIES", 1000)
+    vectors = Vectors(np.ones((100, 3)))
+    with pytest.raises(InputError, match="4,900 pairs that score no lower than the 10-th"):
+        top_impostors(vectors, np.arange(100) % 50, 10, threads=1)
+
+
+def test_coarse_products_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def coarse(rows: Vectors, floor: object, **_: object) -> list[Hits]:
+        one, other = np.triu_indices(rows.shape[0], 1)
+        scores = (rows.scores(one, other) + 1e-3).astype(np.float32)  # as with 10 bits of mantissa
+        return [Hits(one.astype(np.int64), other.astype(np.int64), scores)]
+
+    monkeypatch.setattr(module, "scan_pairs", coarse)
+    vectors = Vectors(np.random.default_rng(0).normal(size=(20, 8)))
+    with pytest.raises(InputError, match=r"off by 0\.001, expected float32's"):
+        top_impostors(vectors, np.arange(20), 5)
