@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from tokenize import TokenError
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from zqcnn_xp.gallery.exchange.source import checked_dim
 
 __all__ = ["Header", "feature_header", "read_header", "text_header"]
 
+_WRONG_LITERALS = (TokenError, SyntaxError, ValueError, TypeError, KeyError, RecursionError)
 _MAX_ITEM = 4 << 16  # a name's characters, four bytes each
 
 
@@ -71,7 +73,7 @@ def read_header(file: IO[bytes], name: str, total: int) -> Header:
     except DatasetError:
         raise
     # A literal that goes wrong does so in many ways.
-    except (ValueError, TypeError, KeyError, RecursionError, MemoryError, OverflowError) as error:
+    except (*_WRONG_LITERALS, MemoryError, OverflowError) as error:
         reason = str(error).partition("\n")[0][:200]
         raise DatasetError(name, "byte 0", f"no .npy header ({reason})", "one") from error
     header = Header(shape, bool(fortran), dtype, counted.size)
