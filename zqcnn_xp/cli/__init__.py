@@ -29,6 +29,7 @@ _NEW_OBJECTS = 300_000
 COMMANDS = (
     "detect",
     "align",
+    "eval",
     "run",
     "info",
     "convert",

@@ -1,0 +1,1 @@
+"""The sub-commands of ``zqcnn-xp eval``, a file each."""
