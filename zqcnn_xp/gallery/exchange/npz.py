@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -75,6 +76,10 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
     except _BROKEN as error:
         found = f"a damaged archive ({str(error)[:200]})"
         raise DatasetError(str(path), "", found, "a .npz archive") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a directory that points before the file
+            raise
+        raise DatasetError(str(path), "", "a damaged archive", "a .npz archive") from error
 
 
 def _title(path: Path, member: zipfile.ZipInfo) -> str:
