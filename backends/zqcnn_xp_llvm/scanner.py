@@ -223,7 +223,7 @@ class ByteScanner(_Scanner):
         laid = full.astype(np.int8).reshape(shape).transpose(0, 4, 1, 3, 2, 5)
         words = np.ascontiguousarray(laid).view(np.int32)[..., 0]
         start = self._start(full).reshape(shape[:4]).transpose(0, 1, 3, 2)[:, None]
-        return np.ascontiguousarray(np.concatenate([start, words], axis=1))
+        return np.ascontiguousarray(np.concatenate([start.astype(np.int32), words], axis=1))
 
     def _pack_few(self, parts: Host, target: Target) -> Host:
         """Lay parts for lanes that are places of a feature."""
@@ -233,13 +233,15 @@ class ByteScanner(_Scanner):
         if len(starts) > 1:  # what the last vector repeats counts once
             laid[:, :, -1, : starts[-2] + wide - starts[-1]] = 0
         start = self._start(parts)
-        both = ((start[:, 0] << 8) + start[:, 1]).astype(np.int64).astype(np.int32)
+        # Modulo 2 ** 32, as the sums themselves.
+        both = ((start[:, 0] << 8) + start[:, 1]).astype(np.int32)
         return np.concatenate([laid.astype(np.int8).reshape(-1), both.view(np.int8)])
 
     def _start(self, parts: Host) -> Host:
         """Return what sums start with, to make up for features that are taken as 128 more."""
         times = -128 if self.dot == "vpdpbusd" else 0
-        return (times * parts.sum(axis=2)).astype(np.int32)
+        found: Host = times * parts.sum(axis=2)
+        return found
 
 
 def _tile(target: Target, count: int, parts: int) -> tuple[int, int, int]:

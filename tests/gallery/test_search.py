@@ -212,7 +212,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(InputError, match=r"expected \(q, 3\)"):
         search([1.0, 2.0], x)
     for name in ("numpy", "llvm"):
-        with pytest.raises(InputError, match="no finite number in rows 0 to 3"):
+        with pytest.raises(InputError, match=r"no finite number in rows? [02]"):
             search(x, bad, backend=name)
     with pytest.raises(InputError, match="no finite number in row 2"):
         search(x, quantize(x), originals=bad)

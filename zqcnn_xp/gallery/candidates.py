@@ -21,6 +21,7 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.ranking import leaders
 from zqcnn_xp.gallery.rows import Rows, decoded, error_norms
+from zqcnn_xp.gallery.scan import block_rows
 from zqcnn_xp.gallery.scanners import Scanner, find_scanner
 
 __all__ = ["Candidates"]
@@ -46,8 +47,8 @@ class Candidates:
         What is scanned.
     originals
         What counts; ``rows`` itself where stored features are to be compared as they are.
-    size
-        Rows of a full block.
+    block
+        Rows of a full block; None chooses.
     """
 
     def __init__(
@@ -56,17 +57,20 @@ class Candidates:
         queries: NDArray[np.float32],
         rows: Rows,
         originals: Rows,
-        size: int,
+        block: int | None,
     ) -> None:
         self.rows, self.originals = rows, originals
         self.dim = queries.shape[1]
         self._queries = queries.astype(np.float64)
         self._lengths = np.sqrt(np.einsum("ij,ij->i", self._queries, self._queries))
+        size = block_rows(len(queries), self.dim, block)
         native = find_scanner(backend, queries, "int8", size) if rows.dtype == np.int8 else None
         self.decodes = native is None
         scanner = find_scanner(backend, queries, "float32", size) if native is None else native
         assert scanner is not None  # noqa: S101 - float32 is always served
         self.scanner: Scanner = scanner
+        # Bytes are read as they lie, and there are four times as many in as much memory.
+        self.size = size if self.decodes else block_rows(len(queries), self.dim // 4, block)
         if native is not None:
             self._query_errors = error_norms(self._queries, native.rounded)  # type: ignore[attr-defined]
 
@@ -150,10 +154,11 @@ class Candidates:
         if k is not None and k > 0 and len(query) > k:
             # Of many candidates of one block only those near its own k-th best are needed.
             off = slack[query] + off
-            some, kth = leaders(query, score - off, k)
-            least = np.full(len(floors), -np.inf)
-            least[some] = kth
-            keep = ~(score + off < least[query])
+            with np.errstate(invalid="ignore"):  # what overflowed: no number is never left out
+                some, kth = leaders(query, score - off, k)
+                least = np.full(len(floors), -np.inf)
+                least[some] = kth
+                keep = ~(score + off < least[query])
             query, row = query[keep], row[keep]
         return query, row
 

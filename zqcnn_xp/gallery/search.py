@@ -20,7 +20,7 @@ from zqcnn_xp.gallery.candidates import Found as Pairs
 from zqcnn_xp.gallery.parallel import in_order
 from zqcnn_xp.gallery.ranking import All, Best
 from zqcnn_xp.gallery.rows import Features, Rows, as_rows
-from zqcnn_xp.gallery.scan import Floor, block_rows, checked_queries, workers
+from zqcnn_xp.gallery.scan import Floor, checked_queries, workers
 from zqcnn_xp.registry import get_backend
 
 __all__ = ["Engine", "Found", "search"]
@@ -134,11 +134,11 @@ def _candidates(
     block: int | None,
 ) -> Iterator[Pairs]:
     """Yield what may still be among the best, block by block."""
-    (n, dim), k = rows.shape, ranking.k if isinstance(ranking, Best) else None
+    n, k = rows.shape[0], ranking.k if isinstance(ranking, Best) else None
     if n == 0 or len(queries) == 0 or k == 0:
         return
-    size = block_rows(len(queries), dim, block)
-    candidates = Candidates(backend, queries, rows, originals, size)
+    candidates = Candidates(backend, queries, rows, originals, block)
+    size = candidates.size
 
     def work(piece: tuple[int, int]) -> Pairs:
         return candidates.exact(*piece, ranking.floors(), k)

@@ -19,6 +19,9 @@ FEW_DIM = 512
 """Up to here ``256 * high + low`` of a whole feature is an int32."""
 
 _I32 = ir.IntType(32)
+# Bytes of a cache line, and how far ahead of the features in use others are asked for: a fifth of
+# the time on an Intel processor, whose own guess does not go beyond a page.
+_LINE, _AHEAD = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ class ScanFewBytes(Kernel):
             x = e.at(self.address(e, "x"), e.mul(turn.index, self.rows * self.dim))
             scales = e.at(self.address(e, "scales"), e.mul(row, 4))
             scores, tests = [], []
+            if e.target.asks_ahead:
+                for at in range(0, self.rows * self.dim, _LINE):
+                    e.prefetch(e.at(x, _AHEAD + at))
             for r in range(self.rows):
                 values = [
                     offset_bytes(e, e.read(e.at(x, r * self.dim + at), e.words, width), self.dot)
