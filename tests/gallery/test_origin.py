@@ -1,0 +1,55 @@
+"""Features of different networks do not meet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from zqcnn_xp.errors import StoreError
+from zqcnn_xp.gallery.origin import ORIGIN_FILE, Origin
+
+ONE = Origin("m", "w", ("ab" * 32, "cd" * 32), {"color": "rgb", "size": [112, 112], "mean": 127.5})
+
+
+def test_it_is_read_as_written(tmp_path):
+    assert Origin.read(tmp_path) is None
+    ONE.write(tmp_path)
+    assert Origin.read(tmp_path) == ONE
+    ONE.check(Origin.read(tmp_path), tmp_path)
+
+
+def test_what_differs_is_named(tmp_path):
+    bgr = dataclasses.replace(ONE, recipe=ONE.recipe | {"color": "bgr"})
+    with pytest.raises(StoreError, match="color 'rgb' and 'bgr'"):
+        ONE.check(bgr, tmp_path)
+    other = dataclasses.replace(ONE, model="n", sha256=("ab" * 32,))
+    with pytest.raises(StoreError, match=r"m \(abababab, cdcdcdcd\) and of n \(abababab\)"):
+        ONE.check(other, tmp_path)
+    # names and order of files, and the length of embeddings as returned, say nothing
+    renamed = Origin("n", "", ONE.sha256[::-1], ONE.recipe | {"normalise": True})
+    assert ONE.differences(renamed) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"words",
+        b"[]",
+        b"{}",
+        b'{"version": 2}',
+        b"[" * 50_000,
+        b" " * 70_000,
+        json.dumps({"version": 1, "model": 3, "weights": "", "sha256": [], "recipe": {}}).encode(),
+        json.dumps({"version": 1, "model": "", "sha256": [], "recipe": []}).encode(),
+        json.dumps({"version": 1, "model": "", "sha256": 7}).encode(),
+        json.dumps({"version": 1, "model": "", "sha256": [], "more": 1}).encode(),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_origin(tmp_path, content):
+    (tmp_path / ORIGIN_FILE).write_bytes(content)
+    with pytest.raises(StoreError, match=ORIGIN_FILE):
+        Origin.read(tmp_path)
