@@ -78,9 +78,9 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.json:
         print_json(_document(result))
-        return 0
-    _print(result)
-    if result.missing:
+    else:
+        _print(result)
+    if result.missing and not args.json:
         shown = ", ".join(result.missing[:_SHOWN])
         more = ", ..." if len(result.missing) > _SHOWN else ""
         note(f"left out {len(result.missing):,} images without features: {shown}{more}")
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
                 f"trial {number}: left out {lost.test} test images, {lost.gallery} of the gallery, "
                 f"{lost.probes} probes, and {lost.unknown} probes whose gallery image is missing"
             )
-    return 0
+    return 1 if result.missing else 0
 
 
 def _print(result: Blufr) -> None:

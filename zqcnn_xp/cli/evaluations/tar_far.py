@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zqcnn_xp.cli.arguments import Commands, positive_int, probability
 from zqcnn_xp.cli.evaluations.feature_arguments import (
@@ -13,11 +12,13 @@ from zqcnn_xp.cli.evaluations.feature_arguments import (
     add_labels,
     labelled_features,
 )
-from zqcnn_xp.cli.output import note, print_json, print_table
+from zqcnn_xp.cli.evaluations.pair_report import check_plots
+from zqcnn_xp.cli.evaluations.tar_far_report import document, draw, show
+from zqcnn_xp.cli.output import note, print_json
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
-    from zqcnn_xp.evaluation.far_points import FarPoint, TarFar
+    from zqcnn_xp.evaluation.far_points import TarFar
 
 __all__ = ["add"]
 
@@ -65,6 +66,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out features that are zero or not finite and report them, instead of failing",
     )
+    parser.add_argument("--roc", type=Path, metavar="FILE", help="draw the ROC: png, svg, pdf")
+    parser.add_argument("--det", type=Path, metavar="FILE", help="draw the DET curve")
     group = parser.add_argument_group("ZQCNN's files of all pairs' scores")
     group.add_argument(
         "--scores",
@@ -96,12 +99,14 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--table and --far: expected one of them")
     if args.write_scores is not None:
         return _write(args)
+    check_plots(args)
     result = _from_scores(args) if args.scores is not None else _from_features(args)
     if args.json:
-        print_json(_document(result, args))
-        return 0
-    _print(result)
-    return 0
+        print_json(document(result, args))
+    else:
+        show(result)
+    draw(args, result)
+    return 1 if result.dropped else 0
 
 
 def _rates(args: argparse.Namespace) -> tuple[float, ...]:
@@ -152,61 +157,3 @@ def _write(args: argparse.Namespace) -> int:
     else:
         note(f"wrote {genuine:,} genuine and {impostors:,} impostor scores to {scores}")
     return 0
-
-
-def _print(result: TarFar) -> None:
-    size = f"{result.genuine:,} genuine and {result.impostors:,} impostor pairs"
-    if result.identities is not None:
-        size = f"{result.images:,} images of {result.identities:,} identities, {size}"
-    if result.dropped:
-        note(f"left out {len(result.dropped):,} features that are zero or not finite")
-    head = ["FAR", "accepted", "threshold", "TAR %", "FAR, 95 %"]
-    if result.replicates:
-        head += ["threshold, 95 %", "TAR, 95 %"]
-    rows = [_row(point, bool(result.replicates)) for point in result.points]
-    print_table(head, rows, title=size, right=head)
-    small = [point.far for point in result.points if point.threshold is None]
-    if small:
-        least = 1 / result.impostors
-        note(
-            f"the set is too small for FAR {', '.join(f'{far:g}' for far in small)}: one accepted "
-            f"impostor is already {least:.3g}"
-        )
-    outside = sum(point.outside for point in result.points)
-    if outside:
-        note(f"{outside} draws have a threshold below the impostors kept; '?' is an end unknown")
-
-
-def _row(point: FarPoint, drawn: bool) -> list[str]:
-    if point.threshold is None or point.tar is None:
-        return [f"{point.far:g}", "0", "-", "-", "-", *(["-", "-"] if drawn else [])]
-    cells = [f"{point.far:g}", f"{point.impostors_accepted:,}", f"{point.threshold:.5f}"]
-    cells.append(f"{100 * point.tar:.3f}")
-    cells.append(_ends(point.far_interval, "{:.2e}", 1))
-    if drawn:
-        cells += [_ends(point.threshold_interval, "{:.5f}", 1)]
-        cells += [_ends(point.tar_interval, "{:.3f}", 100)]
-    return cells
-
-
-def _ends(ends: tuple[float | None, float | None] | None, form: str, scale: float) -> str:
-    if ends is None:
-        return "-"
-    return " .. ".join("?" if end is None else form.format(scale * end) for end in ends)
-
-
-def _document(result: TarFar, args: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "protocol": "tar-far",
-        "decision": "score > threshold" if args.compat else "score >= threshold",
-        "score": "dot" if args.dot else "cosine",
-        "compat": args.compat,
-        "identities": result.identities,
-        "images": result.images,
-        "genuine": result.genuine,
-        "impostors": result.impostors,
-        "dropped": list(result.dropped),
-        "replicates": result.replicates,
-        "points": [asdict(point) for point in result.points],
-        "curve": dict(zip(("far", "tar", "threshold"), result.curve.T.tolist(), strict=True)),
-    }
