@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.duplicates import duplicates, repeated_people
+from zqcnn_xp.gallery.duplicates import find_duplicates, find_repeated_people
 from zqcnn_xp.gallery.labelled import Labelled
 from zqcnn_xp.gallery.pivots import find_pivots
 
@@ -37,24 +37,24 @@ def test_duplicates(count, seed, where):
             if scores[i, j] >= 0.5 and where in ("all", "within" if same else "across"):
                 expected.append((i, j, scores[i, j]))
     expected.sort(key=lambda pair: -pair[2])
-    found = duplicates(labelled, 0.5, where=where)
+    found = find_duplicates(labelled, 0.5, where=where)
     assert listed(found.pairs) == expected
     assert not found.more
-    few = duplicates(labelled, 0.5, where=where, limit=3)
+    few = find_duplicates(labelled, 0.5, where=where, limit=3)
     assert listed(few.pairs) == expected[:3]
     assert few.more == (len(expected) > 3)
 
 
 def test_arrays_have_duplicates_too():
     features = np.eye(5, dtype=np.float32)[[0, 1, 2, 1]]
-    assert duplicates(features).pairs.first.tolist() == [1]
+    assert find_duplicates(features).pairs.first.tolist() == [1]
     with pytest.raises(InputError, match="expected features with their persons"):
-        duplicates(features, where="within")
+        find_duplicates(features, where="within")
     with pytest.raises(InputError, match="where="):
-        duplicates(features, where="between")
+        find_duplicates(features, where="between")
     for threshold in (np.nan, "high", True):
         with pytest.raises(InputError, match="threshold="):
-            duplicates(features, threshold)
+            find_duplicates(features, threshold)
 
 
 @settings(deadline=None)
@@ -75,7 +75,7 @@ def test_repeated_people(count, seed, only_pivots):
             if best >= 0.2:
                 expected.append((one, other, best))
     expected.sort(key=lambda pair: -pair[2])
-    found = repeated_people(labelled, 0.2, only_pivots=only_pivots)
+    found = find_repeated_people(labelled, 0.2, only_pivots=only_pivots)
     assert listed(found.pairs) == expected
-    few = repeated_people(labelled, 0.2, only_pivots=only_pivots, limit=2)
+    few = find_repeated_people(labelled, 0.2, only_pivots=only_pivots, limit=2)
     assert listed(few.pairs) == expected[:2]

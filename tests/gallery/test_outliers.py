@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery import outliers as module
 from zqcnn_xp.gallery.labelled import Labelled
-from zqcnn_xp.gallery.outliers import mislabelled, outliers
+from zqcnn_xp.gallery.outliers import find_mislabelled, find_outliers
 from zqcnn_xp.gallery.pivots import find_pivots
 
 
@@ -31,7 +31,7 @@ def test_a_wrong_photo_is_first():
     names = [f"p{number}" for number in range(22)]
     wrong[-1] = 20
     labelled = Labelled(features, wrong, names)
-    found = outliers(labelled)
+    found = find_outliers(labelled)
     assert set(found.rows[:2].tolist()) == {10, 77}
     assert dict(zip(found.rows[:2], found.people[:2], strict=True)) == {10: 5, 77: 0}
     assert (np.diff(found.to_pivot) >= 0).all()
@@ -39,7 +39,7 @@ def test_a_wrong_photo_is_first():
     assert found.empty.tolist() == [21]
     # all but each person's pivot
     assert len(found.rows) == len(ids) - 21
-    cut = outliers(labelled, 0.5, pivots=find_pivots(labelled))
+    cut = find_outliers(labelled, 0.5, pivots=find_pivots(labelled))
     assert set(cut.rows.tolist()) == {10, 77}
     assert (cut.to_others < 0.4).all()
 
@@ -67,7 +67,7 @@ def test_mislabelled_pair_by_pair(seed, block, below):
             expected[row] = (person, nearer, own, others[nearer])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_QUERIES", block)
-        found = mislabelled(labelled, margin=0.01, below=below)
+        found = find_mislabelled(labelled, margin=0.01, below=below)
     assert set(found.rows.tolist()) == set(expected)
     for row, *values in zip(*found, strict=True):
         assert values == pytest.approx(expected[row], abs=1e-5)
@@ -76,6 +76,6 @@ def test_mislabelled_pair_by_pair(seed, block, below):
 
 def test_nothing_to_judge():
     nobody = Labelled(np.eye(3, dtype=np.float32), np.array([-1, 0, 1]), ["a", "b", "c"])
-    assert len(outliers(nobody).rows) == len(mislabelled(nobody).rows) == 0
+    assert len(find_outliers(nobody).rows) == len(find_mislabelled(nobody).rows) == 0
     with pytest.raises(InputError, match="margin="):
-        mislabelled(nobody, margin=np.nan)
+        find_mislabelled(nobody, margin=np.nan)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from zqcnn_xp.gallery import worst_pairs as module
 from zqcnn_xp.gallery.labelled import Labelled
-from zqcnn_xp.gallery.worst_pairs import worst_pairs
+from zqcnn_xp.gallery.worst_pairs import find_worst_pairs
 
 
 @settings(deadline=None)
@@ -19,7 +19,7 @@ def test_as_pair_by_pair(ids, side):
     labelled = Labelled(features, np.array(ids, np.int64), list("abcde"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_SIDE", side)
-        found = worst_pairs(labelled)
+        found = find_worst_pairs(labelled)
     expected = {}
     for person in range(5):
         members = labelled.members(person)

@@ -15,14 +15,14 @@ from zqcnn_xp.gallery.pivots import find_pivots
 from zqcnn_xp.gallery.rows import Features, as_rows
 from zqcnn_xp.gallery.scan import Floor, scan_pairs
 
-__all__ = ["Found", "duplicates", "repeated_people"]
+__all__ = ["FoundPairs", "find_duplicates", "find_repeated_people"]
 
 LIMIT = 100_000
 
 Where = Literal["all", "within", "across"]
 
 
-class Found(NamedTuple):
+class FoundPairs(NamedTuple):
     """Pairs, best first, and whether there were more than the limit.
 
     Attributes
@@ -37,14 +37,14 @@ class Found(NamedTuple):
     more: bool
 
 
-def duplicates(
+def find_duplicates(
     faces: Labelled | Features,
     threshold: float = 0.95,
     *,
     where: Where = "all",
     limit: int = LIMIT,
     **scan: Any,
-) -> Found:
+) -> FoundPairs:
     """Find features that are nearly the same: the same image twice, or a copy of it.
 
     Parameters
@@ -63,7 +63,7 @@ def duplicates(
 
     Returns
     -------
-    Found
+    FoundPairs
         Pairs of rows, the lower row first; the most similar pair first.
 
     Raises
@@ -78,7 +78,7 @@ def duplicates(
     Examples
     --------
     >>> features = np.eye(4, dtype=np.float32)[[0, 1, 0, 2]]
-    >>> duplicates(features).pairs.first, duplicates(features).pairs.second
+    >>> find_duplicates(features).pairs.first, find_duplicates(features).pairs.second
     (array([0]), array([2]))
     """
     if where not in ("all", "within", "across"):
@@ -98,17 +98,17 @@ def duplicates(
             keep = same if where == "within" else ~same
             first, second, score = first[keep], second[keep], score[keep]
         _raise(floor, best.add(first, second, score))
-    return Found(best.pairs(), best.dropped)
+    return FoundPairs(best.pairs(), best.dropped)
 
 
-def repeated_people(
+def find_repeated_people(
     labelled: Labelled,
     threshold: float,
     *,
     only_pivots: bool = True,
     limit: int = LIMIT,
     **scan: Any,
-) -> Found:
+) -> FoundPairs:
     """Find persons who are probably one: the same person under two names.
 
     Parameters
@@ -122,11 +122,11 @@ def repeated_people(
         feature of one with every feature of the other, and takes the best; that also finds persons
         who share one wrong photo.
     limit, **scan
-        As in `duplicates`.
+        As in `find_duplicates`.
 
     Returns
     -------
-    Found
+    FoundPairs
         Pairs of persons, the lower number first; the most similar pair first.
 
     Notes
@@ -137,7 +137,7 @@ def repeated_people(
     Examples
     --------
     >>> features = np.eye(3, dtype=np.float32)[[0, 0, 1, 0]]
-    >>> found = repeated_people(Labelled.of(features, ["Ann", "Ann", "Bo", "Anne"]), 0.5)
+    >>> found = find_repeated_people(Labelled.of(features, ["Ann", "Ann", "Bo", "Anne"]), 0.5)
     >>> found.pairs.first, found.pairs.second, found.pairs.score
     (array([0]), array([2]), array([1.], dtype=float32))
     """
@@ -155,7 +155,7 @@ def repeated_people(
         keep = one != other
         low, high = np.minimum(one, other)[keep], np.maximum(one, other)[keep]
         _raise(floor, best.add(low, high, hits.score[keep]))
-    return Found(best.pairs(), best.dropped)
+    return FoundPairs(best.pairs(), best.dropped)
 
 
 def _number(threshold: float) -> float:

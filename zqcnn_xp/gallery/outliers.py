@@ -13,7 +13,7 @@ from zqcnn_xp.gallery.picked import PickedRows, gathered
 from zqcnn_xp.gallery.pivots import Pivots, find_pivots
 from zqcnn_xp.gallery.search import search
 
-__all__ = ["Mislabelled", "Outliers", "mislabelled", "outliers"]
+__all__ = ["Mislabelled", "Outliers", "find_mislabelled", "find_outliers"]
 
 # Features that are compared with all pivots at a time.
 _QUERIES = 4096
@@ -44,7 +44,7 @@ class Outliers(NamedTuple):
     empty: NDArray[np.int64]
 
 
-def outliers(
+def find_outliers(
     labelled: Labelled, threshold: float | None = None, *, pivots: Pivots | None = None
 ) -> Outliers:
     """Rank features by how little they resemble their person's pivot.
@@ -70,7 +70,7 @@ def outliers(
     Examples
     --------
     >>> features = np.eye(2, dtype=np.float32)[[0, 0, 1, 0]]
-    >>> found = outliers(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo"]), 0.5)
+    >>> found = find_outliers(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo"]), 0.5)
     >>> found.rows.tolist(), found.single.tolist()
     ([2], [1])
     """
@@ -111,7 +111,7 @@ class Mislabelled(NamedTuple):
     other: NDArray[np.float32]
 
 
-def mislabelled(
+def find_mislabelled(
     labelled: Labelled,
     *,
     margin: float = 0.0,
@@ -148,13 +148,13 @@ def mislabelled(
 
     Notes
     -----
-    Each feature looked at is compared with each pivot. Memory: as `outliers`, and blocks of 4,096
-    features.
+    Each feature looked at is compared with each pivot. Memory: as `find_outliers`, and blocks of
+    4,096 features.
 
     Examples
     --------
     >>> features = np.eye(2, dtype=np.float32)[[0, 0, 1, 1, 1]]
-    >>> found = mislabelled(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo", "Bo"]))
+    >>> found = find_mislabelled(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo", "Bo"]))
     >>> found.rows.tolist(), found.nearer.tolist(), found.other.tolist()
     ([2], [1], [1.0])
     """

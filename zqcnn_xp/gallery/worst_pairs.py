@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.gallery.labelled import Labelled, PeopleBlock
 
-__all__ = ["WorstPairs", "worst_pairs"]
+__all__ = ["WorstPairs", "find_worst_pairs"]
 
 # Rows of each side where one person has many: 16 MB of scores.
 _SIDE = 2048
@@ -35,7 +35,7 @@ class WorstPairs(NamedTuple):
     score: NDArray[np.float32]
 
 
-def worst_pairs(labelled: Labelled) -> WorstPairs:
+def find_worst_pairs(labelled: Labelled) -> WorstPairs:
     """Find the two features of each person that resemble each other least.
 
     Parameters
@@ -56,7 +56,7 @@ def worst_pairs(labelled: Labelled) -> WorstPairs:
     Examples
     --------
     >>> features = np.eye(2, dtype=np.float32)[[0, 0, 1, 0]]
-    >>> found = worst_pairs(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo"]))
+    >>> found = find_worst_pairs(Labelled.of(features, ["Ann", "Ann", "Ann", "Bo"]))
     >>> found.people.tolist(), found.first.tolist(), found.second.tolist()
     ([0], [0], [2])
     """

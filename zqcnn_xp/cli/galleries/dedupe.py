@@ -51,7 +51,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def dedupe(args: argparse.Namespace) -> int:
     """Print the pairs, the most similar first."""
-    from zqcnn_xp.gallery.duplicates import duplicates, repeated_people
+    from zqcnn_xp.gallery.duplicates import find_duplicates, find_repeated_people
     from zqcnn_xp.gallery.labelled import Labelled
 
     if args.people and args.copy_to is not None:
@@ -61,11 +61,11 @@ def dedupe(args: argparse.Namespace) -> int:
         labelled = Labelled.of(found.store)
         if args.people:
             least = PEOPLE if args.threshold is None else args.threshold
-            result = repeated_people(labelled, least, **options)
+            result = find_repeated_people(labelled, least, **options)
             pairs = _people(labelled, result.pairs)
         else:
             least = PHOTOS if args.threshold is None else args.threshold
-            result = duplicates(labelled, least, where=args.where, **options)
+            result = find_duplicates(labelled, least, where=args.where, **options)
             pairs = _photos(found, result.pairs)
         copied = None
         if args.copy_to is not None:

@@ -90,9 +90,9 @@ def outliers(args: argparse.Namespace) -> int:
 
 def _ranked(args: argparse.Namespace, labelled: Any, names: Any) -> tuple[Any, list[Entry]]:
     """Return rows, and entries of the worst photos."""
-    from zqcnn_xp.gallery.outliers import outliers as rank
+    from zqcnn_xp.gallery.outliers import find_outliers
 
-    found = rank(labelled, args.threshold)
+    found = find_outliers(labelled, args.threshold)
     columns = (found.rows, found.people, found.to_pivot, found.to_others)
     return found.rows, [
         {
@@ -107,9 +107,9 @@ def _ranked(args: argparse.Namespace, labelled: Any, names: Any) -> tuple[Any, l
 
 def _mislabelled(args: argparse.Namespace, labelled: Any, names: Any) -> tuple[Any, list[Entry]]:
     """Return rows, and entries of photos that are nearer to somebody else."""
-    from zqcnn_xp.gallery.outliers import mislabelled
+    from zqcnn_xp.gallery.outliers import find_mislabelled
 
-    found = mislabelled(labelled, below=args.threshold, **scan_options(args))
+    found = find_mislabelled(labelled, below=args.threshold, **scan_options(args))
     return found.rows, [
         {
             "similarity": round(float(own), 6),
@@ -124,9 +124,9 @@ def _mislabelled(args: argparse.Namespace, labelled: Any, names: Any) -> tuple[A
 
 def _pairs(args: argparse.Namespace, labelled: Any, names: Any) -> tuple[Any, list[Entry]]:
     """Return no rows, and entries of the least similar pairs."""
-    from zqcnn_xp.gallery.worst_pairs import worst_pairs
+    from zqcnn_xp.gallery.worst_pairs import find_worst_pairs
 
-    found = worst_pairs(labelled)
+    found = find_worst_pairs(labelled)
     return None, [
         {
             "similarity": round(float(score), 6),
