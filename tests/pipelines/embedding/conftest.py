@@ -32,7 +32,7 @@ def mobilefacenet_files(shared_data: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def mobilefacenet(mobilefacenet_files: tuple[Path, Path]) -> Embedder:
     """The official checkpoint on NumPy, as its card feeds it."""
-    return Embedder(*mobilefacenet_files, backend="numpy", recipe="mobilefacenet-mxnet")
+    return Embedder(*mobilefacenet_files, backend="numpy", threads=1, recipe="mobilefacenet-mxnet")
 
 
 @pytest.fixture(scope="session")

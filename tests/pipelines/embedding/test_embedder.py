@@ -24,7 +24,7 @@ def graph():
 
 @pytest.fixture(scope="module")
 def embedder(graph):
-    return Embedder(graph, color="bgr", backend="numpy", **PLAIN)
+    return Embedder(graph, color="bgr", backend="numpy", threads=1, **PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_the_flip_rules(embedder, images):
 def test_a_transposed_network_mirrors_columns_all_the_same(graph, images):
     turned = images.swapaxes(1, 2)[:2]
     seen = Recipe("", (96, 112), "bgr", transposed=True, flip="concatenate", **PLAIN)
-    found = Embedder(graph, recipe=seen, backend="numpy").embed(turned)
-    upright = Embedder(graph, color="bgr", backend="numpy", **PLAIN)
+    found = Embedder(graph, recipe=seen, backend="numpy", threads=1).embed(turned)
+    upright = Embedder(graph, color="bgr", backend="numpy", threads=1, **PLAIN)
     close(found[:, :256], upright.embed(images[:2]))
     close(found[:, 256:], upright.embed(images[:2, ::-1]))
 
@@ -68,7 +68,7 @@ def test_a_transposed_network_mirrors_columns_all_the_same(graph, images):
 @pytest.mark.parametrize("backend", ["numpy", "llvm"])
 def test_the_batch_does_not_matter(graph, images, backend, flip):
     pytest.importorskip("llvmlite") if backend == "llvm" else None
-    options = {"color": "bgr", "flip": flip, "backend": backend, **PLAIN}
+    options = {"color": "bgr", "flip": flip, "backend": backend, "threads": 1, **PLAIN}
     want = Embedder(graph, batch=1, **options).embed(images)
     for batch in (2, 3, 32):
         close(Embedder(graph, batch=batch, **options).embed(images), want)
@@ -89,7 +89,9 @@ def test_backends_that_compile_get_few_sizes(graph, images):
             return session(x, outputs)
 
     one.session = Watched()
-    want = Embedder(graph, color="bgr", flip="sum", backend="numpy", **PLAIN).embed(images)
+    want = Embedder(graph, color="bgr", flip="sum", backend="numpy", threads=1, **PLAIN).embed(
+        images
+    )
     for count in (1, 2, 3, 5, 7):
         close(one.embed(images[:count]), want[:count], 1e-4)
     assert seen <= {2, 4, 8}
@@ -107,10 +109,10 @@ def test_lengths_of_one(embedder, images):
 def test_a_network_with_its_channels_exchanged_takes_the_other_order(images):
     graph = iresnet.build("LResNet18E-IR", seed=1)
     crops = np.random.default_rng(1).integers(0, 256, (2, 112, 112, 3), np.uint8)
-    rgb = Embedder(graph, color="rgb", mean=0, scale=1, backend="numpy")
+    rgb = Embedder(graph, color="rgb", mean=0, scale=1, backend="numpy", threads=1)
     swapped = swap_rgb_bgr(graph, ["conv0"])
-    bgr = Embedder(swapped, color="bgr", mean=0, scale=1, backend="numpy")
-    wrong = Embedder(swapped, color="rgb", mean=0, scale=1, backend="numpy")
+    bgr = Embedder(swapped, color="bgr", mean=0, scale=1, backend="numpy", threads=1)
+    wrong = Embedder(swapped, color="rgb", mean=0, scale=1, backend="numpy", threads=1)
     want = rgb.embed(crops)
     close(bgr.embed(crops), want)
     assert np.abs(wrong.embed(crops) - want).max() > 1e-2 * np.abs(want).max()
@@ -126,7 +128,7 @@ def test_a_network_with_its_channels_exchanged_takes_the_other_order(images):
     ids=["lightcnn", "GNAP", "sphereface"],
 )
 def test_the_families_have_embedders(graph, values, dim, template):
-    one = Embedder(graph, backend="numpy", **values)
+    one = Embedder(graph, backend="numpy", threads=1, **values)
     assert (one.dim, one.recipe.template) == (dim, template)
     found = one.embed(np.zeros((2, *one.recipe.size, 3), np.uint8))
     assert found.shape == (2, dim)
@@ -137,15 +139,17 @@ def test_a_card_with_a_builder_takes_weights(tmp_path):
     from zqcnn_xp.formats.safetensors import to_safetensors
 
     random = lightcnn.build("9", seed=7)
-    one = Embedder("lightcnn-9", random, backend="numpy")
+    one = Embedder("lightcnn-9", random, backend="numpy", threads=1)
     crops = np.random.default_rng(1).integers(0, 256, (1, 128, 128, 3), np.uint8)
-    want = Embedder(random, recipe="lightcnn-9", backend="numpy").embed(crops)
+    want = Embedder(random, recipe="lightcnn-9", backend="numpy", threads=1).embed(crops)
     close(one.embed(crops), want)
     assert one.name == "lightcnn-9"
     with pytest.raises(InputError, match="'lightcnn-9' has no files here: give weights="):
-        Embedder("lightcnn-9", backend="numpy")
+        Embedder("lightcnn-9", backend="numpy", threads=1)
     to_safetensors(random, tmp_path / "bundle.safetensors")
-    whole = Embedder(tmp_path / "bundle.safetensors", recipe="lightcnn-9", backend="numpy")
+    whole = Embedder(
+        tmp_path / "bundle.safetensors", recipe="lightcnn-9", backend="numpy", threads=1
+    )
     close(whole.embed(crops), want)
 
 
@@ -158,22 +162,22 @@ def test_threads_share_an_embedder(embedder, images):
 
 def test_what_is_no_embedder_is_named(graph):
     with pytest.raises(InputError, match="give color=, mean=, scale="):
-        Embedder(graph, backend="numpy")
+        Embedder(graph, backend="numpy", threads=1)
     with pytest.raises(InputError, match="found option 'flop'"):
-        Embedder(graph, color="bgr", flop=1, backend="numpy", **PLAIN)
+        Embedder(graph, color="bgr", flop=1, backend="numpy", threads=1, **PLAIN)
     with pytest.raises(InputError, match="batch=0"):
-        Embedder(graph, color="bgr", batch=0, backend="numpy", **PLAIN)
+        Embedder(graph, color="bgr", batch=0, backend="numpy", threads=1, **PLAIN)
     with pytest.raises(ShapeError):
-        Embedder(graph, recipe=Recipe(), backend="numpy")
+        Embedder(graph, recipe=Recipe(), backend="numpy", threads=1)
     with pytest.raises(GraphError, match="fc7"):
-        Embedder(graph, color="bgr", output="fc7", backend="numpy", **PLAIN)
+        Embedder(graph, color="bgr", output="fc7", backend="numpy", threads=1, **PLAIN)
     with pytest.raises(InputError, match="a session with a backend"):
         Embedder(zqcnn_xp.Session(graph, "numpy"), backend="numpy", color="bgr", **PLAIN)
     with pytest.raises(InputError, match="'yunet' for face detection"):
-        Embedder(graph, recipe="yunet", backend="numpy")
+        Embedder(graph, recipe="yunet", backend="numpy", threads=1)
     both = lightcnn.build("9", classes=3)
     with pytest.raises(InputError, match="give output="):
-        Embedder(both, color="gray", mean=0, scale=1, backend="numpy")
+        Embedder(both, color="gray", mean=0, scale=1, backend="numpy", threads=1)
 
 
 def test_crops_of_another_size(embedder):
