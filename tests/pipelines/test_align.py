@@ -140,6 +140,21 @@ def test_a_mirrored_face_is_mirrored_back_unless_told_not_to():
     assert np.abs(as_it_is.astype(int) - image).mean() > 20
 
 
+@pytest.mark.parametrize("engine", ["host", "array"])
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_image_gives_the_same_crops(engine, turns):
+    rng = np.random.default_rng(turns)
+    image = rng.integers(0, 256, (170, 210, 3), dtype=np.uint8)
+    kps = POINTS * 1.2 + rng.uniform(-30, 50, (4, 1, 2)) + rng.normal(size=(4, 5, 2))
+    turned, points = image, kps
+    for _ in range(turns):  # rot90 takes x, y to y, width - 1 - x
+        points = np.stack([points[..., 1], turned.shape[1] - 1 - points[..., 0]], axis=-1)
+        turned = np.ascontiguousarray(np.rot90(turned))
+    before = align_faces(image, kps, backend="numpy", engine=engine)
+    after = align_faces(turned, points, backend="numpy", engine=engine)
+    assert np.abs(after.astype(int) - before).max() <= 1
+
+
 def test_a_template_of_ones_own():
     small = Template("small", (56, 50), POINTS / 2)
     image = np.full((112, 112, 3), 50, np.uint8)
@@ -256,3 +271,18 @@ def test_faces_that_the_original_found(shared_data, photo):
         wanted = np.stack([expected(image, face, template) for face in kps])
         assert np.abs(crops.astype(int) - wanted).max() <= 1
         assert np.abs(arrays.astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("photo", ["00_", "01_", "AE_"])
+def test_faces_that_are_aligned_already_stay_where_they_are(shared_data, photo):
+    from zqcnn_xp.pipelines import MTCNN
+
+    nets = shared_data / "zqcnn"
+    pairs = [(nets / f"det{i}.zqparams", nets / f"det{i}_bgr.nchwbin") for i in (1, 2, 3)]
+    (face,) = MTCNN(*pairs, backend="numpy", min_face=40).detect(
+        shared_data / "images" / f"{photo}.jpg"
+    )
+    ((a, b, x), (c, d, y)) = get_template("arcface").transforms(face.kps[None])[0]
+    # Points of another detector: a few pixels of a face of some 80.
+    assert max(abs(a - 1), abs(d - 1), abs(b), abs(c)) < 0.03
+    assert max(abs(x), abs(y)) < 3

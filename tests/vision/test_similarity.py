@@ -8,11 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.vision.similarity import eyes_mouth_transforms, inverted, similarity_transforms
+from zqcnn_xp.vision.eyes_mouth import eyes_mouth_transforms
+from zqcnn_xp.vision.similarity import inverted, similarity_transforms, umeyama_transforms
 from zqcnn_xp.vision.templates import get_template
 
 POINTS = get_template("arcface").points
 EYES_MOUTH = get_template("lightcnn").points
+
+RULES = [
+    (similarity_transforms, POINTS),
+    (umeyama_transforms, POINTS),
+    (eyes_mouth_transforms, EYES_MOUTH),
+]
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -74,7 +81,7 @@ def test_exact_points_are_found_again(seed, mirrored):
 def test_a_scaled_or_moved_image_scales_and_moves_the_transform(seed, scale, dx, dy):
     rng = np.random.default_rng(seed)
     kps = affine(similar(rng), POINTS[None]) + rng.normal(size=(1, 5, 2))
-    for rule, points in ((similarity_transforms, POINTS), (eyes_mouth_transforms, EYES_MOUTH)):
+    for rule, points in RULES:
         before, after = rule(kps, points), rule(kps * scale + (dx, dy), points)
         np.testing.assert_allclose(after[:, :, :2], before[:, :, :2] / scale, rtol=1e-6)
         np.testing.assert_allclose(
@@ -110,25 +117,33 @@ def test_points_on_a_line_are_not_reflected(seed):
     assert np.linalg.det(found[0, :, :2]) > 0
 
 
-@given(seeds)
-def test_eyes_and_mouth_come_to_their_heights(seed):
+@given(seeds, st.floats(0, 0.3))
+def test_umeyama_is_least_squares_in_the_crop(seed, noise):
     rng = np.random.default_rng(seed)
-    kps = affine(similar(rng, 5), POINTS + rng.normal(size=(5, 5, 2)) * 2)
-    for face in (kps, kps[:, [1, 0, 2, 4, 3]]):  # whichever eye is called the left one
-        crop = affine(eyes_mouth_transforms(face, EYES_MOUTH), face)
-        np.testing.assert_allclose(crop[:, 0, 1], 40, atol=1e-6)
-        np.testing.assert_allclose(crop[:, 1, 1], 40, atol=1e-6)
-        np.testing.assert_allclose(crop[:, :2, 0].mean(1), 64, atol=1e-6)
-        np.testing.assert_allclose(crop[:, 3:, 1].mean(1), 88, atol=1e-6)
+    kps = affine(similar(rng), POINTS[None])
+    kps += noise * rng.normal(size=kps.shape) * np.ptp(kps, axis=1, keepdims=True)
+    x, y, one, zero = kps[0, :, 0], kps[0, :, 1], np.ones(5), np.zeros(5)
+    rows = np.vstack([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
+    a, b, tx, ty = np.linalg.lstsq(rows, POINTS.T.ravel(), rcond=None)[0]
+    found = umeyama_transforms(kps, POINTS)[0]
+    np.testing.assert_allclose(found, [[a, -b, tx], [b, a, ty]], rtol=1e-6, atol=1e-6)
+    # The same turn as the other rule's, and never a larger scale.
+    ours = similarity_transforms(kps, POINTS, reflect=False)[0]
+    ratio = found[:, :2] @ np.linalg.inv(ours[:, :2])
+    np.testing.assert_allclose(ratio, np.eye(2) * ratio[0, 0], atol=1e-9)
+    assert 0 < ratio[0, 0] <= 1 + 1e-9
 
 
-def test_a_turned_head_keeps_its_mouth_beside_the_middle():
-    kps = POINTS[None] + [[[0, 0], [0, 0], [0, 0], [9, 0], [9, 0]]]
-    crop = affine(eyes_mouth_transforms(kps, EYES_MOUTH), kps)
-    assert crop[0, 3:, 0].mean() > 64 + 5
+def test_umeyama_is_what_others_compute():
+    transform = pytest.importorskip("skimage.transform")
+    rng = np.random.default_rng(0)
+    kps = POINTS * 2 + rng.normal(size=(6, 5, 2)) * 5
+    for face, found in zip(kps, umeyama_transforms(kps, POINTS), strict=True):
+        theirs = transform.estimate_transform("similarity", face, POINTS)
+        np.testing.assert_allclose(found, theirs.params[:2], atol=1e-9)
 
 
-@pytest.mark.parametrize("rule", [similarity_transforms, eyes_mouth_transforms])
+@pytest.mark.parametrize(("rule", "points"), RULES)
 @pytest.mark.parametrize(
     "face",
     [
@@ -140,8 +155,7 @@ def test_a_turned_head_keeps_its_mouth_beside_the_middle():
     ],
     ids=["one point", "nearly one point", "NaN", "infinity", "beyond any image"],
 )
-def test_what_is_no_face(rule, face):
-    points = POINTS if rule is similarity_transforms else EYES_MOUTH
+def test_what_is_no_face(rule, points, face):
     with pytest.raises(InputError):
         rule(np.stack([POINTS, face]), points)
 
@@ -149,16 +163,6 @@ def test_what_is_no_face(rule, face):
 def test_the_error_names_the_face():
     with pytest.raises(InputError, match="face 2"):
         similarity_transforms(np.stack([POINTS, POINTS, np.ones((5, 2))]), POINTS)
-    eyes = POINTS.copy()
-    eyes[:2] = 50
-    with pytest.raises(InputError, match="face 1"):
-        eyes_mouth_transforms(np.stack([POINTS, eyes]), EYES_MOUTH)
-
-
-def test_a_mouth_between_the_eyes_has_no_height():
-    kps = np.array([[[0, 0], [10, 0], [5, 5], [3, 0], [7, 0]]])
-    with pytest.raises(InputError, match="mouth"):
-        eyes_mouth_transforms(kps, EYES_MOUTH)
 
 
 def test_only_a_reflection_would_do():
@@ -167,14 +171,15 @@ def test_only_a_reflection_would_do():
     assert similarity_transforms(kps, square).shape == (1, 2, 3)
     with pytest.raises(InputError, match="in no way"):
         similarity_transforms(kps, square, reflect=False)
+    with pytest.raises(InputError, match="in no way"):
+        umeyama_transforms(kps, square)
 
 
 @pytest.mark.parametrize(
     "kps", [POINTS, np.ones((1, 4, 2)), np.ones((1, 5, 3)), "face", [[1], [1, 2]], None]
 )
-@pytest.mark.parametrize("rule", [similarity_transforms, eyes_mouth_transforms])
-def test_other_shapes(rule, kps):
-    points = POINTS if rule is similarity_transforms else EYES_MOUTH
+@pytest.mark.parametrize(("rule", "points"), RULES)
+def test_other_shapes(rule, points, kps):
     with pytest.raises(InputError, match="kps"):
         rule(kps, points)
 
@@ -184,10 +189,8 @@ def test_points_that_are_no_template(points):
     count = max(len(points), 2)
     with pytest.raises(InputError, match="points"):
         similarity_transforms(np.ones((1, count, 2)), points)
-    with pytest.raises(InputError, match="points"):
-        eyes_mouth_transforms(POINTS[None], points)
 
 
 def test_no_faces():
     assert similarity_transforms(np.empty((0, 5, 2)), POINTS).shape == (0, 2, 3)
-    assert eyes_mouth_transforms(np.empty((0, 5, 2)), EYES_MOUTH).shape == (0, 2, 3)
+    assert umeyama_transforms(np.empty((0, 5, 2)), POINTS).shape == (0, 2, 3)

@@ -24,6 +24,15 @@ def test_published_coordinates(name, size, left_eye, right_mouth):
     np.testing.assert_allclose(template.points[[0, 4]], [left_eye, right_mouth], atol=1e-4)
 
 
+def test_insightface_differs_by_its_fit_alone():
+    ours, theirs = get_template("arcface"), get_template("insightface")
+    np.testing.assert_array_equal(ours.points, theirs.points)
+    assert (theirs.size, theirs.rule) == (ours.size, "umeyama")
+    kps = ours.points[None] * 2 + np.random.default_rng(0).normal(size=(1, 5, 2)) * 4
+    scale = [np.linalg.det(t.transforms(kps)[0, :, :2]) ** 0.5 for t in (ours, theirs)]
+    assert 0.97 < scale[1] / scale[0] < 0.999
+
+
 def test_lightcnn_has_a_rule_of_its_own():
     template = get_template("lightcnn")
     assert template.size == (128, 128)

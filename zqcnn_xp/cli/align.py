@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "align"]
 
 # Said here, so that --help needs no NumPy; a test holds them against the places they come from.
-TEMPLATE_NAMES = ("arcface", "sphereface", "lightcnn", "160", "dot85")
+TEMPLATE_NAMES = ("arcface", "insightface", "sphereface", "lightcnn", "160", "dot85")
 CHOICES = ("largest", "central", "best", "all")
 SUFFIXES = ("png", "jpg")
 STATUSES = ("aligned", "kept", "no face", "several faces", "error")
@@ -45,8 +45,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--template",
         choices=TEMPLATE_NAMES,
         default="arcface",
-        help="layout: arcface 112x112 (default), sphereface 112 high and 96 wide, lightcnn "
-        "128x128, 160 (160x160), dot85 (256x256)",
+        help="layout: arcface 112x112 (default), insightface (the same, fitted as there), "
+        "sphereface 112 high and 96 wide, lightcnn 128x128, 160 (160x160), dot85 (256x256)",
     )
     parser.add_argument(
         "--face",

@@ -2,8 +2,8 @@
 
 The rule is MATLAB's ``cp2tform(..., 'similarity')``, by which most published recognition networks
 were trained. It fits the way from the *template to the image*, with least squares in pixels of the
-image, and inverts the result. Umeyama's method, which fits the other way, is another rule: with
-points that do not fit exactly its crops are a little larger.
+image, and inverts the result. Umeyama's method fits the other way, and gives another scale where
+points do not fit exactly.
 
 With points as complex numbers, ``p`` of the template and ``q`` of the image, both less their means,
 a similarity is ``q = a p`` and one with a reflection ``q = b conj(p)``. Least squares gives
@@ -14,14 +14,23 @@ fits better.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
 
-__all__ = ["eyes_mouth_transforms", "inverted", "similarity_transforms"]
+__all__ = [
+    "checked_points",
+    "inverted",
+    "moved",
+    "similarity_transforms",
+    "umeyama_transforms",
+]
 
 Float64 = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 
 LIMIT = 2.0**26
 """Largest coordinate of a point, in pixels: no image of `zqcnn_xp.vision.io` is as wide."""
@@ -70,51 +79,32 @@ def similarity_transforms(
     >>> similarity_transforms(mirrored, points)[0].round(6).tolist()
     [[-0.5, 0.0, 5.0], [0.0, 0.5, -5.0]]
     """
-    goal = np.asarray(points, np.float64)
-    if goal.ndim != 2 or goal.shape[0] < 2 or goal.shape[1] != 2 or not np.isfinite(goal).all():
-        raise InputError(f"points has shape {goal.shape}, expected (k, 2) finite, k at least 2")
-    faces = _checked(kps, goal.shape[0])
-    p, middle_p = _centred(goal)
-    q, middle_q = _centred(faces)
-    power = np.sum(np.abs(p) ** 2)
-    if power == 0:
-        raise InputError("points: all of them coincide, expected two that differ")
-    spread = np.sqrt(np.sum(np.abs(q) ** 2, axis=-1))
-    plain = q @ p.conj() / power
-    mirrored = q @ p / power
-    turned = np.zeros(len(faces), bool)
+    p = _Cloud.of_template(points)
+    q = _Cloud.of_faces(kps, p.numbers.shape[-1])
+    plain = q.numbers @ p.numbers.conj() / p.power
+    mirrored = q.numbers @ p.numbers / p.power
+    turned = np.zeros(len(plain), bool)
     if reflect:
         turned = np.abs(mirrored) > np.abs(plain) * (1 + _TIE)
     fit = np.where(turned, mirrored, plain)
-    least = np.maximum(_LEAST_FIT * spread, 1e-9 * np.maximum(1, np.abs(middle_q)))
-    bad = np.abs(fit) * np.sqrt(power) <= least
-    if bad.any():
-        raise InputError(
-            f"face {int(np.argmax(bad))}: its points coincide or fit the template in no way"
-        )
-    # Without a reflection p = (q - m) / a; with one p = conj((q - m) / b).
-    inverse = 1 / fit
-    sign = np.where(turned, -1.0, 1.0)
-    linear = np.stack([inverse.real, -inverse.imag, sign * inverse.imag, sign * inverse.real], -1)
-    return _moved(linear.reshape(-1, 2, 2), middle_q, complex(middle_p))
+    _check_fit(fit, p, q)
+    # Without a reflection p = q / a; with one p = conj(q / b).
+    linear = _turns(np.reciprocal(fit), np.where(turned, -1.0, 1.0))
+    return moved(linear, q.middle, complex(p.middle))
 
 
-def eyes_mouth_transforms(kps: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """Return the transforms that put the eyes level, and eyes and mouth at given heights.
+def umeyama_transforms(kps: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+    """Return the transforms that fit the points of faces to a template in pixels of the crop.
 
-    The rule of LightCNN's alignment: turned until the eyes are level, scaled so that the mouth's
-    centre comes to lie so many pixels below the centre of the eyes, and moved to put that in its
-    place. The mouth's place to the left or right is not used, nor is the nose. The original rounds
-    between its steps (turn, resize, cut); this is one transform without rounding.
+    Umeyama's method (1991), as in insightface's and scikit-image's alignment. It turns and moves as
+    `similarity_transforms` without reflections; where points do not fit exactly it scales by less:
+    by the square of their correlation, typically a hundredth, so that crops show more around a
+    face.
 
     Parameters
     ----------
-    kps
-        (n, 5, 2) x, y in pixels of the image: left eye, right eye, nose, left and right mouth
-        corner.
-    points
-        (2, 2) the centre of the eyes and that of the mouth in the crop; of the latter only y is
-        used.
+    kps, points
+        As in `similarity_transforms`.
 
     Returns
     -------
@@ -124,37 +114,21 @@ def eyes_mouth_transforms(kps: ArrayLike, points: ArrayLike) -> NDArray[np.float
     Raises
     ------
     InputError
-        Another shape, coordinates that are not finite or beyond 2**26, eyes that coincide, or a
-        mouth on the line of the eyes.
+        As `similarity_transforms`.
 
     Examples
     --------
-    >>> face = [[[20, 30], [40, 30], [31, 40], [24, 54], [38, 54]]]
-    >>> eyes_mouth_transforms(face, [[64, 40], [64, 88]])[0].tolist()
-    [[2.0, 0.0, 4.0], [0.0, 2.0, -20.0]]
+    >>> points = [[0, 0], [4, 0], [0, 2]]
+    >>> umeyama_transforms([[[10, 10], [18, 10], [10, 14]]], points)[0].round(6).tolist()
+    [[0.5, 0.0, -5.0], [0.0, 0.5, -5.0]]
     """
-    goal = np.asarray(points, np.float64)
-    if goal.shape != (2, 2) or not np.isfinite(goal).all() or goal[0, 1] == goal[1, 1]:
-        raise InputError("points: expected (2, 2), centres of eyes and mouth at different heights")
-    faces = _checked(kps, 5)
-    q = faces[..., 0] + 1j * faces[..., 1]
-    eyes, mouth = q[:, :2].mean(axis=1), q[:, 3:].mean(axis=1)
-    across, down = q[:, 1] - q[:, 0], mouth - eyes
-    length = np.abs(across)
-    size = np.maximum(np.abs(down), length)
-    least = np.maximum(_LEAST_FIT * size, 1e-9 * np.maximum(1, np.abs(eyes)))
-    bad = length <= least
-    level = across / np.where(bad, 1, length)
-    height = (down * level.conj()).imag
-    bad |= np.abs(height) <= least
-    if bad.any():
-        raise InputError(
-            f"face {int(np.argmax(bad))}: its eyes coincide, or its mouth lies between them"
-        )
-    # The sign turns faces whose points say "left" on the other side the right way up.
-    fit = level.conj() * (goal[1, 1] - goal[0, 1]) / height
-    linear = np.stack([fit.real, -fit.imag, fit.imag, fit.real], axis=-1)
-    return _moved(linear.reshape(-1, 2, 2), eyes, complex(*goal[0]))
+    p = _Cloud.of_template(points)
+    q = _Cloud.of_faces(kps, p.numbers.shape[-1])
+    shared = q.numbers @ p.numbers.conj()
+    _check_fit(shared / p.power, p, q)
+    # p = s q, with least squares in the crop: s = sum(p conj(q)) / sum(|q|^2).
+    linear = _turns(shared.conj() / q.power, np.ones(len(shared)))
+    return moved(linear, q.middle, complex(p.middle))
 
 
 def inverted(transforms: Float64) -> Float64:
@@ -168,12 +142,23 @@ def inverted(transforms: Float64) -> Float64:
     a, b, c, d = (transforms[:, i, j] for i in (0, 1) for j in (0, 1))
     linear = np.stack([d, -b, -c, a], axis=-1).reshape(-1, 2, 2)
     linear = linear / (a * d - b * c)[:, None, None]
-    moved = -(linear @ transforms[:, :, 2:])
-    return np.concatenate([linear, moved], axis=2) + 0.0  # no negative zeros
+    back = -(linear @ transforms[:, :, 2:])
+    return np.concatenate([linear, back], axis=2) + 0.0  # no negative zeros
 
 
-def _checked(kps: ArrayLike, count: int) -> Float64:
-    """Return the points of faces as (n, count, 2) float64."""
+def checked_points(kps: ArrayLike, count: int) -> Float64:
+    """Return the points of faces as (n, count, 2) float64.
+
+    Raises
+    ------
+    InputError
+        Another shape, a coordinate that is not finite or beyond 2**26.
+
+    Examples
+    --------
+    >>> checked_points([[[1, 2], [3, 4]]], 2).shape
+    (1, 2, 2)
+    """
     try:
         faces = np.asarray(kps, np.float64)
     except (TypeError, ValueError) as error:
@@ -185,15 +170,59 @@ def _checked(kps: ArrayLike, count: int) -> Float64:
     return faces
 
 
-def _centred(points: Float64) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    """Return points (..., k, 2) as complex numbers less their mean, and the mean."""
-    numbers = points[..., 0] + 1j * points[..., 1]
-    middle = numbers.mean(axis=-1)
-    return numbers - middle[..., None], middle
+def moved(linear: Float64, start: Complex, end: complex) -> Float64:
+    """Complete linear parts (n, 2, 2) so that ``start`` (n,) comes to lie on ``end``.
 
-
-def _moved(linear: Float64, start: NDArray[np.complex128], end: complex) -> Float64:
-    """Complete linear parts (n, 2, 2) so that ``start`` (n,) comes to lie on ``end``."""
+    Examples
+    --------
+    >>> moved(np.eye(2)[None], np.array([3 + 4j]), 5 + 5j)[0].tolist()
+    [[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]
+    """
     at = np.stack([start.real, start.imag], axis=-1)[..., None]
     to = np.array([[end.real], [end.imag]])
     return np.concatenate([linear, to - linear @ at], axis=2) + 0.0  # no negative zeros
+
+
+class _Cloud(NamedTuple):
+    """Points (..., k) as complex numbers less their mean, the mean, and their summed squares."""
+
+    numbers: Complex
+    middle: Complex
+    power: Float64
+
+    @classmethod
+    def of(cls, points: Float64) -> _Cloud:
+        numbers = points[..., 0] + 1j * points[..., 1]
+        middle = numbers.mean(axis=-1)
+        numbers = numbers - middle[..., None]
+        return cls(numbers, middle, np.sum(np.abs(numbers) ** 2, axis=-1))
+
+    @classmethod
+    def of_template(cls, points: ArrayLike) -> _Cloud:
+        goal = np.asarray(points, np.float64)
+        if goal.ndim != 2 or goal.shape[0] < 2 or goal.shape[1] != 2 or not np.isfinite(goal).all():
+            raise InputError(f"points has shape {goal.shape}, expected (k, 2) finite, k at least 2")
+        cloud = cls.of(goal)
+        if cloud.power == 0:
+            raise InputError("points: all of them coincide, expected two that differ")
+        return cloud
+
+    @classmethod
+    def of_faces(cls, kps: ArrayLike, count: int) -> _Cloud:
+        return cls.of(checked_points(kps, count))
+
+
+def _check_fit(fit: Complex, p: _Cloud, q: _Cloud) -> None:
+    """Refuse faces whose fit, image pixels for one of the crop, is no more than noise."""
+    least = np.maximum(_LEAST_FIT * np.sqrt(q.power), 1e-9 * np.maximum(1, np.abs(q.middle)))
+    bad = np.abs(fit) * np.sqrt(p.power) <= least
+    if bad.any():
+        raise InputError(
+            f"face {int(np.argmax(bad))}: its points coincide or fit the template in no way"
+        )
+
+
+def _turns(factors: Complex, sign: Float64) -> Float64:
+    """Return products with complex numbers as matrices (n, 2, 2); conjugates where sign is -1."""
+    rows = [factors.real, -factors.imag, sign * factors.imag, sign * factors.real]
+    return np.stack(rows, axis=-1).reshape(-1, 2, 2)

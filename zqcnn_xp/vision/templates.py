@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.vision.similarity import eyes_mouth_transforms, similarity_transforms
+from zqcnn_xp.vision.eyes_mouth import eyes_mouth_transforms
+from zqcnn_xp.vision.similarity import similarity_transforms, umeyama_transforms
 
 __all__ = ["TEMPLATES", "Rule", "Template", "get_template"]
 
-Rule = Literal["similarity", "eyes-mouth"]
+Rule = Literal["similarity", "umeyama", "eyes-mouth"]
 
 MAX_SIDE = 4096
 """Largest side of a crop, in pixels."""
@@ -35,12 +36,12 @@ class Template:
         (height, width) of the crop in pixels, 1 to 4096 each.
     points
         x, y in pixels of the crop, pixel centres at whole numbers. Kept as float64, not writeable.
-        (5, 2) for ``"similarity"``; for ``"eyes-mouth"`` (2, 2): the centre of the eyes, and that
-        of the mouth.
+        (5, 2), but for ``"eyes-mouth"`` (2, 2): the centre of the eyes, and that of the mouth.
     rule
         ``"similarity"``: all five points, `zqcnn_xp.vision.similarity.similarity_transforms`;
-        ``"eyes-mouth"``: eyes level, eyes and mouth at their heights,
-        `zqcnn_xp.vision.similarity.eyes_mouth_transforms`.
+        ``"umeyama"``: all five, `zqcnn_xp.vision.similarity.umeyama_transforms`; ``"eyes-mouth"``:
+        eyes level, eyes and mouth at their heights,
+        `zqcnn_xp.vision.eyes_mouth.eyes_mouth_transforms`.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class Template:
             rules = " or ".join(repr(rule) for rule in get_args(Rule))
             msg = f"template {self.name!r}: found rule {self.rule!r}, expected {rules}"
             raise InputError(msg)
-        shape = (5, 2) if self.rule == "similarity" else (2, 2)
+        shape = (2, 2) if self.rule == "eyes-mouth" else (5, 2)
         if points.shape != shape or not np.isfinite(points).all():
             msg = f"template {self.name!r}: found points of {points.shape}, expected {shape} finite"
             raise InputError(msg)
@@ -88,7 +89,7 @@ class Template:
         kps
             (n, 5, 2) x, y in pixels of the image.
         reflect
-            As in `similarity_transforms`; the rule ``"eyes-mouth"`` never reflects.
+            As in `similarity_transforms`; the other rules never reflect.
 
         Returns
         -------
@@ -108,6 +109,8 @@ class Template:
         """
         if self.rule == "eyes-mouth":
             return eyes_mouth_transforms(kps, self.points)
+        if self.rule == "umeyama":
+            return umeyama_transforms(kps, self.points)
         return similarity_transforms(kps, self.points, reflect=reflect)
 
 
@@ -133,6 +136,7 @@ def _known() -> dict[str, Template]:
         template.name: template
         for template in (
             Template("arcface", (112, 112), _moved(8, 0)),
+            Template("insightface", (112, 112), _moved(8, 0), "umeyama"),
             Template("sphereface", (112, 96), _moved(0, 0)),
             Template("lightcnn", (128, 128), np.array([[64, 40], [64, 88]]), "eyes-mouth"),
             Template("160", (160, 160), _moved(32, 24)),
@@ -141,7 +145,7 @@ def _known() -> dict[str, Template]:
     }
 
 
-TEMPLATES = ("arcface", "sphereface", "lightcnn", "160", "dot85")
+TEMPLATES = ("arcface", "insightface", "sphereface", "lightcnn", "160", "dot85")
 """Names that `get_template` knows."""
 
 
@@ -151,9 +155,10 @@ def get_template(template: str | Template) -> Template:
     Parameters
     ----------
     template
-        ``"arcface"`` 112 x 112; ``"sphereface"`` 112 high, 96 wide; ``"lightcnn"`` 128 x 128 with
-        the eyes' centre at (64, 40) and the mouth's 48 pixels below; ``"160"`` 160 x 160;
-        ``"dot85"`` 256 x 256, of which the 112 x 112 crop takes 85 %.
+        ``"arcface"`` 112 x 112; ``"insightface"``, the same fitted as that library does;
+        ``"sphereface"`` 112 high, 96 wide; ``"lightcnn"`` 128 x 128 with the eyes' centre at
+        (64, 40) and the mouth's 48 pixels below; ``"160"`` 160 x 160; ``"dot85"`` 256 x 256, of
+        which the 112 x 112 crop takes 85 %.
 
     Raises
     ------
