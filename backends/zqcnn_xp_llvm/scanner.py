@@ -205,7 +205,8 @@ class ByteScanner(_Scanner):
         largest = float(np.finfo(np.float32).max)
         exact = floors / self.steps
         # Sums are exact; to make a float32 of them takes less than 2 ** -21 of a score.
-        lowered = (exact - np.abs(exact) * 2.0**-19 - 2.0**-120).clip(-largest, largest)
+        finite = np.where(np.isinf(floors), 0.0, exact)
+        lowered = (finite - np.abs(finite) * 2.0**-19 - 2.0**-120).clip(-largest, largest)
         least = np.where(np.isinf(floors), floors, lowered).astype(np.float32)
         block = np.ascontiguousarray(block)
         query, row, score, _ = self.entries(block, scales, least, self.groups)

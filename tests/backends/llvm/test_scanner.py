@@ -1,0 +1,196 @@
+"""Scans of the llvm backend: every score against NumPy, and every access within its memory."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+
+from zqcnn_xp.gallery.scanners import ArrayScanner, find_scanner
+from zqcnn_xp_llvm import LlvmBackend
+from zqcnn_xp_llvm.code import Code, shared_code
+from zqcnn_xp_llvm.codegen.access import INTEGERS, LIMITS, POINTERS
+from zqcnn_xp_llvm.guarded import call_checked
+from zqcnn_xp_llvm.kernels.scan import HEAD, entry_bytes
+from zqcnn_xp_llvm.kernels.scan_bytes import byte_dots
+from zqcnn_xp_llvm.scanner import ByteScanner, FloatScanner, scanner_for
+from zqcnn_xp_llvm.target import NEON, host_target, target_for
+
+DIMS = (1, 3, 16, 31, 64, 127, 128, 130, 512, 515)
+COUNTS = (1, 4, 17, 70)
+
+
+def whole(scanner, block, scales, count):
+    """All scores, (q, m), with a floor that everything reaches."""
+    query, row, score, off = scanner(block, scales, np.full(count, -np.inf, np.float32))
+    found = np.full((count, len(block)), np.nan)
+    found[query, row] = score
+    assert len(query) == found.size
+    assert (off >= 0).all()
+    return found
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_bytes_are_exact(dim, harness):
+    rng = np.random.default_rng(dim)
+    for width in harness.WIDTHS:
+        code = shared_code(host_target(width), checked=False)
+        if byte_dots(code.target) is None:
+            continue
+        for count in COUNTS:
+            # The extremes of both sides, and rows that fill no tile.
+            block = rng.integers(-128, 128, (29, dim)).astype(np.int8)
+            block[0], block[1] = -128, 127
+            queries = rng.standard_normal((count, dim)).astype(np.float32)
+            queries[0] = np.abs(queries[0]).max()
+            scanner = ByteScanner(code, queries)
+            found = whole(scanner, block, np.ones(29, np.float32), count)
+            exact = scanner.rounded @ block.T.astype(float)
+            # Integers up to 2 ** 24 are exact in float32; beyond, one rounding of each is left.
+            steps = scanner.steps[:, None]
+            assert np.abs(found / steps - exact / steps).max() <= np.abs(exact / steps).max() * 2e-7
+            small = np.abs(exact / steps) < 2**24
+            np.testing.assert_allclose(found[small], exact[small], rtol=1e-7)
+
+
+def test_queries_are_rounded_to_sixteen_bits():
+    code = shared_code(host_target(), checked=False)
+    if byte_dots(code.target) is None:
+        pytest.skip("no products of bytes")
+    queries = np.random.default_rng(0).standard_normal((9, 100)).astype(np.float32)
+    queries[3] = 0
+    off = np.abs(ByteScanner(code, queries).rounded - queries)
+    assert (off <= np.abs(queries).max(axis=1, keepdims=True) / 32512 / 2 + 1e-12).all()
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_floats_are_sums_of_products(dim, harness):
+    rng = np.random.default_rng(dim)
+    for width in harness.WIDTHS:
+        code = shared_code(host_target(width), checked=False)
+        for count in COUNTS:
+            block = rng.standard_normal((29, dim)).astype(np.float32)
+            queries = rng.standard_normal((count, dim)).astype(np.float32)
+            query, row, score, off = FloatScanner(code, queries)(
+                block, None, np.full(count, -np.inf, np.float32)
+            )
+            exact = np.einsum("ij,ij->i", queries[query].astype(float), block[row].astype(float))
+            assert len(query) == 29 * count
+            assert (np.abs(score - exact) <= off).all()
+            # A bound that is not needlessly high; some values may count twice.
+            sizes = np.abs(queries).max(axis=1)[query] * np.abs(block).sum(axis=1)[row]
+            assert (off <= 9 * (dim + 2) * 2.0**-24 * sizes).all()
+
+
+@pytest.mark.parametrize("kind", [FloatScanner, ByteScanner])
+def test_only_what_may_reach_its_floor_comes_back(kind):
+    code = shared_code(host_target(), checked=False)
+    if kind is ByteScanner and byte_dots(code.target) is None:
+        pytest.skip("no products of bytes")
+    rng = np.random.default_rng(1)
+    block = rng.integers(-20, 20, (500, 64)).astype(np.int8)
+    scales = rng.uniform(0.5, 2, 500).astype(np.float32)
+    decoded = block * scales[:, None]
+    queries = rng.standard_normal((20, 64)).astype(np.float32)
+    exact = queries.astype(float) @ decoded.T.astype(float)
+    floors = np.quantile(exact, np.linspace(0.5, 1, 20), axis=1).diagonal().astype(np.float32)
+    floors[7] = np.inf
+    scanner = kind(code, queries)
+    query, row, score, off = scanner(block if kind is ByteScanner else decoded, scales, floors)
+    if kind is ByteScanner:
+        exact = scanner.rounded @ decoded.T.astype(float)
+    must = {(i, j) for i, j in np.argwhere(exact >= floors[:, None]).tolist()}
+    found = set(zip(query.tolist(), row.tolist(), strict=True))
+    assert must <= found
+    assert (score + off >= floors[query]).all()
+    assert len(found) < len(must) + 20
+    assert 7 not in query
+
+
+def test_what_is_no_number_is_never_left_out():
+    scanner = FloatScanner(shared_code(host_target(), checked=False), np.ones((3, 40), np.float32))
+    block = np.zeros((30, 40), np.float32)
+    block[4, 39], block[17, 0], block[29] = np.nan, np.inf, 3e38
+    block[29, ::2] *= -1
+    query, row, _, _ = scanner(block, None, np.full(3, 9, np.float32))
+    assert sorted(zip(query.tolist(), row.tolist(), strict=True)) == [
+        (q, r) for q in range(3) for r in (4, 17, 29)
+    ]
+
+
+@pytest.mark.parametrize("dim", [3, 31, 64, 130])
+@pytest.mark.parametrize("count", [1, 17])
+@pytest.mark.parametrize("kind", [FloatScanner, ByteScanner])
+def test_kernels_stay_within_their_memory(kind, dim, count):
+    target = host_target()
+    if kind is ByteScanner and byte_dots(target) is None:
+        pytest.skip("no products of bytes")
+    rng = np.random.default_rng(2)
+    queries = rng.standard_normal((count, dim)).astype(np.float32)
+    block = rng.integers(-9, 9, (15, dim)).astype(np.int8 if kind is ByteScanner else np.float32)
+    scales = np.ones(15, np.float32)
+    scanner = kind(Code(target, checked=True), queries)
+    outside = []
+
+    def bounded(call):
+        def run(place):
+            args = np.ctypeslib.as_array((ctypes.c_int64 * LIMITS).from_address(place)).copy()
+            starts, integers = args[:POINTERS], args[POINTERS : POINTERS + INTEGERS]
+            width = scanner.width
+            hits = HEAD + len(block) * width * entry_bytes(scanner.lanes)
+            ends = [
+                block.ctypes.data + block.nbytes,
+                starts[1] + scanner.packed.nbytes,
+                starts[2] + 4 * width * scanner.lanes,
+                starts[3] + hits,
+                (scales.ctypes.data + scales.nbytes) if kind is ByteScanner else starts[4],
+                starts[5] + scanner.peaks.nbytes,
+            ]
+            bounds = list(zip(starts.tolist(), [int(end) for end in ends], strict=True))
+            outside.append(call_checked(call, starts.tolist(), integers.tolist(), bounds))
+
+        return run
+
+    scanner._kernels = [(rows, bounded(call)) for rows, call in scanner._kernels]
+    scanner(block, scales if kind is ByteScanner else None, np.full(count, -99, np.float32))
+    assert outside
+    assert set(outside) == {None}
+
+
+def test_no_kernel_for_other_types():
+    code = shared_code(host_target(), checked=False)
+    assert scanner_for(code, "float16", 128) is None
+    assert scanner_for(code, "float32", 0) is None
+    assert scanner_for(code, "float32", 100_000) is None
+
+
+def test_which_processors_multiply_bytes():
+    base = {"avx2", "fma"}
+    full = {*base, "avx512f", "avx512dq", "avx512bw", "avx512vl"}
+    triple = "x86_64-linux-gnu"
+    for features, width, wanted in (
+        (base, None, None),
+        ({*base, "avxvnni"}, None, "vpdpbusd"),
+        (full, None, None),
+        ({*full, "avx512vnni"}, None, "vpdpbusd"),
+        ({*full, "avx512vnni"}, 256, "vpdpbusd"),
+        ({*full, "avx512vnni"}, "AVX2", None),
+    ):
+        assert byte_dots(target_for("x86_64", triple, "some", features, width)) == wanted
+    assert byte_dots(NEON) is None
+    assert byte_dots(target_for("aarch64", "aarch64", "some", {"neon", "dotprod"})) == "sdot"
+
+
+def test_a_processor_without_such_products_decodes():
+    backend = LlvmBackend(width=128)
+    if byte_dots(backend.target) is not None:
+        pytest.skip("128 bits multiply bytes here")
+    queries = np.ones((1, 8), np.float32)
+    assert find_scanner(backend, queries, "int8", 10) is None
+    assert isinstance(find_scanner(backend, queries, "float32", 10), FloatScanner)
+    assert isinstance(
+        find_scanner(backend, np.ones((1, 9000), np.float32), "float32", 10), ArrayScanner
+    )
