@@ -20,6 +20,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 _MOST_POINTS = 4000
 _TICKS = (1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
 _SIZE = (6.4, 4.8)
+_WIDEST = 0.1  # where the axes begin at the latest, however few pairs there are
 
 
 def roc_figure(curves: Mapping[str, Roc], title: str = "") -> Any:
@@ -44,7 +45,7 @@ def roc_figure(curves: Mapping[str, Roc], title: str = "") -> Any:
         If matplotlib is not installed.
     """
     figure, axes = _figure(curves, title)
-    floor = min(1 / roc.impostor for roc in curves.values())
+    floor = min(_WIDEST, *(1 / roc.impostor for roc in curves.values()))
     lowest = 1.0
     for name, roc in curves.items():
         far, tpr = _thinned(np.maximum(roc.far, floor / 2), roc.tpr)
@@ -88,7 +89,7 @@ def det_figure(curves: Mapping[str, Roc], title: str = "") -> Any:
     ):
         ticks = [tick for tick in _TICKS if tick > limit]
         axis.set_ticks(_probit(np.array(ticks)), [f"{100 * tick:g}%" for tick in ticks])
-        rest(*_probit(np.array([limit, 0.5])))
+        rest(*_probit(np.array([min(limit, _WIDEST), 0.5])))
     axes.set_xlabel("false accept rate")
     axes.set_ylabel("false reject rate")
     axes.grid(visible=True, alpha=0.3)

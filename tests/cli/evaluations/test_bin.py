@@ -1,0 +1,69 @@
+"""``eval bin``: several sets at once, damaged ones said, nothing in them run."""
+
+from __future__ import annotations
+
+import pickle
+
+
+class Evil:
+    def __reduce__(self):
+        return exec, ("open('touched', 'w').close()",)
+
+
+def test_several_sets(cli, faces):
+    faces.in_one_file("one.bin")
+    faces.in_one_file("two.bin")
+    result = cli("eval", "bin", "one.bin", "two.bin", *faces.network, "--json")
+    assert result.code == 0, result.err
+    one, two = result.document["sets"]
+    assert (one["set"], two["set"]) == ("one", "two")
+    assert one["results"] == two["results"]
+    assert one["pairs"] == 20
+    assert one["images"] == 40
+    assert one["results"][0]["protocols"]["ten-fold"]["accuracy"] >= 0.9
+    table = cli("eval", "bin", "one.bin", "two.bin", *faces.network, "--flip", "sum")
+    head = table.out.splitlines()[2]
+    assert " one " in head
+    assert " two " in head
+
+
+def test_a_set_that_would_run_something(cli, faces):
+    faces.in_one_file("good.bin")
+    (cli.folder / "evil.bin").write_bytes(pickle.dumps(([Evil(), b"x"], [True])))
+    args = ("eval", "bin", "evil.bin", "none.bin", "good.bin", *faces.network, "--json")
+    result = cli(*args)
+    assert result.code == 1
+    assert not (cli.folder / "touched").exists()
+    assert [found["set"] for found in result.document["sets"]] == ["good"]
+    evil, none = result.document["failed"]
+    assert "found the name 'builtins.exec', expected images and labels" in evil["error"]
+    assert none == {"set": "none.bin", "error": "none.bin: No such file or directory"}
+    alone = cli("eval", "bin", "evil.bin", *faces.network, "--roc", "roc.png")
+    assert alone.code == 1
+    assert "error: evil.bin, byte" in alone.err
+    assert not alone.out
+
+
+def test_damaged_images(cli, faces):
+    faces.in_one_file("bad.bin", damage=7)
+    strict = cli("eval", "bin", "bad.bin", *faces.network)
+    assert strict.code == 1
+    assert "bad.bin, image 7: found" in strict.err
+    lenient = cli("eval", "bin", "bad.bin", *faces.network, "--allow-missing", "--json")
+    assert lenient.code == 1
+    (found,) = lenient.document["sets"]
+    assert found["missing"] == ["7"]
+    assert (found["pairs"], found["images"], found["dropped_pairs"]) == (19, 38, 1)
+
+
+def test_a_real_set_of_one_kind(cli, faces, shared_data):
+    path = shared_data / "lfw" / "small_lfw.bin"
+    args = ("eval", "bin", path, *faces.network, "--resize", "--protocol", "lightcnn", "ten-fold")
+    result = cli(*args, "--json")
+    assert result.code == 0, result.err
+    (found,) = result.document["sets"]
+    assert found["results"][0]["roc"] is None
+    assert "found 10 genuine and 0 impostor" in found["results"][0]["refused"]["lightcnn"]
+    refused = cli(*args, "--roc", "roc.png")
+    assert refused.code == 2
+    assert "found no set with pairs of both kinds" in refused.err

@@ -1,0 +1,74 @@
+"""``eval pairs``: lists of other layouts, released features and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def labelled(faces):
+    names = list(faces.images)
+    lines = []
+    for k in range(40):
+        one = names[(7 * k) % len(names)]
+        other = names[(7 * k + (1 if k % 2 else 5)) % len(names)]
+        same = one.partition("/")[0] == other.partition("/")[0]
+        lines.append(f"{one},{other},{1 if same else -1}")
+    (faces.folder / "list.txt").write_text("\n".join(lines))
+    return lines
+
+
+def test_a_list_with_labels(cli, faces):
+    lines = labelled(faces)
+    args = ("eval", "pairs", "list.txt", "--root", faces.unpacked(), *faces.network)
+    result = cli(*args, "--json", "--far", 0.25, 0)
+    assert result.code == 0, result.err
+    (found,) = result.document["sets"]
+    assert found["set"] == "list"
+    assert found["pairs"] == len(lines)
+    roc = found["results"][0]["roc"]
+    assert roc["genuine"] == sum(line.endswith(",1") for line in lines)
+    assert [point["target"] for point in roc["conservative"]] == [0.25, 0]
+
+
+def test_features_of_another_program(cli, faces):
+    labelled(faces)
+    rng = np.random.default_rng(0)
+    names = np.array([name.replace(".png", ".jpg") for name in faces.images])
+    person = np.array([int(name.partition("/")[0][1:]) for name in names])
+    features = rng.normal(size=(12, 8))[person] + 0.1 * rng.normal(size=(48, 8))
+    order = rng.permutation(48)
+    np.savez(cli.folder / "f.npz", names=names[order], embeddings=features[order])
+    result = cli("eval", "pairs", "list.txt", "--features", "f.npz", "--json")
+    assert result.code == 0, result.err
+    (found,) = result.document["sets"]
+    assert found["network"] is None
+    assert found["results"][0]["protocols"]["lightcnn"]["accuracy"] == 1
+    np.savez(cli.folder / "g.npz", names=names[1:], embeddings=features[1:])
+    fewer = cli("eval", "pairs", "list.txt", "--features", "g.npz")
+    assert fewer.code == 1
+    assert "1 of 48 images missing (P0/P0_0001.png)" in fewer.err
+    np.savez(cli.folder / "h.npz", embeddings=features)
+    unnamed = cli("eval", "pairs", "list.txt", "--features", "h.npz")
+    assert unnamed.code == 1
+    assert "h.npz: found no names of images, expected an array 'files'" in unnamed.err
+
+
+def test_the_golden_features(cli, shared_data):
+    result = cli(
+        "eval",
+        "pairs",
+        shared_data / "lfw" / "pairs.txt",
+        "--features",
+        shared_data / "golden" / "lfw_mobilefacenet_features.npz",
+        "--flip",
+        "all",
+        "--json",
+    )
+    assert result.code == 0, result.err
+    results = result.document["sets"][0]["results"]
+    ten_fold = [found["protocols"]["ten-fold"] for found in results]
+    assert [round(found["accuracy"], 5) for found in ten_fold] == [0.992, 0.99117, 0.9915]
+    assert [round(found["std"], 5) for found in ten_fold] == [0.00623, 0.00578, 0.00575]
+    assert round(results[0]["protocols"]["omz"]["accuracy"], 5) == 0.9915
+    rates = [round(point["tpr"], 5) for point in results[0]["roc"]["kth-impostor"]]
+    assert rates == [0.99167, 0.981, 0.953]
