@@ -71,6 +71,7 @@ class WriterFiles:
     def begin(self, commit: Commit) -> None:
         """Start an append after a commit."""
         self._commit = commit
+        self._recorded = False
         self._grown = {name: Growth(commit.end(name)) for name in commit.files}
 
     def write(self, name: str, data: bytes | memoryview) -> None:
@@ -93,6 +94,7 @@ class WriterFiles:
         check_bytes = self._grown[CHECKS].end
         commit = self._commit.following(check_bytes=check_bytes, check=crc32(checks), **sizes)
         write(self._files[LOG], self.folder / LOG, commit.sequence * RECORD, commit.packed())
+        self._recorded = True
         if self.durable:
             sync(self._files[LOG], self.folder / LOG)
         self.begin(commit)
@@ -109,12 +111,16 @@ class WriterFiles:
         sync(self._files[LOG], self.folder / LOG)
 
     def take_back(self) -> None:
-        """Undo an append that failed: the record first, and only when that is sure the data."""
+        """Undo an append that failed: the record first, and only when that is sure the data.
+
+        Data of a record that was written whole stay, in nobody's way: a reader may have seen it,
+        and touching what is gone from a mapped file ends a process.
+        """
         commit = self._commit
         cut(self._files[LOG], self.folder / LOG, (commit.sequence + 1) * RECORD)
         if self.durable:
             self.sync_log()
-        for name in commit.files:
+        for name in () if self._recorded else commit.files:
             cut(self._files[name], self.folder / name, commit.end(name))
         self.begin(commit)
 

@@ -48,14 +48,14 @@ def lock_of(folder: Path) -> FileLock:
     StoreLocked
         If another writer has it, in this process or in another.
     """
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / LOCK, thread_local=False)  # another thread may close the store
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         expected = "no other writer; readers need no lock"
         raise StoreLocked(str(folder), "", "a writer that holds the store", expected) from error
-    except OSError as error:
-        found = f"a lock that cannot be taken ({error.strerror or error})"
+    except (OSError, NotImplementedError) as error:
+        found = f"a lock that cannot be taken ({getattr(error, 'strerror', None) or error})"
         raise StoreError(str(folder), "", found, "a folder that can be written") from error
     return lock
 
