@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import InputError, PackageMissing
-from zqcnn_xp.gallery.engines import build_index
+from zqcnn_xp.gallery.engines import EXACT, build_index
 from zqcnn_xp.gallery.rows import as_rows, quantize
 from zqcnn_xp.gallery.search import search
 
-ENGINES = {"faiss": "faiss", "faiss-sq8": "faiss", "usearch": "usearch"}
+ENGINES = {"faiss": "faiss", "faiss-sq8": "faiss", "usearch": "usearch", "usearch-hnsw": "usearch"}
 
 
 def unit(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -26,11 +26,11 @@ def test_an_engine_finds_what_the_exact_search_does(engine, queries) -> None:
     asked = x[:queries] + np.float32(0.01)
     exact = search(asked, x, 5, backend="numpy")
     found = search(asked, x, 5, engine=engine, threads=1)
-    assert found.exact == (engine == "faiss")
+    assert found.exact == (engine in EXACT)
     assert engine in found.features
     # An index that is not exact misses some; the nearest it does not.
     recall = np.mean([len(set(a) & set(b)) / 5 for a, b in zip(found[0], exact[0], strict=True)])
-    assert recall >= (1.0 if engine == "faiss" else 0.8)
+    assert recall >= (1.0 if engine in EXACT else 0.8)
     assert (found.indices[:, 0] == exact.indices[:, 0]).all()
     np.testing.assert_allclose(found.scores[:, 0], exact.scores[:, 0], atol=0.02)
 
@@ -60,5 +60,7 @@ def test_an_absent_library_is_named(engine, monkeypatch) -> None:
 
     for name in ("faiss", "usearch", "usearch.index"):
         monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(PackageMissing, match="search"):
+        search(unit(1, 8), unit(3, 8), engine=engine)
     with pytest.raises(PackageMissing, match="search"):
         build_index(engine, as_rows(unit(3, 8)))

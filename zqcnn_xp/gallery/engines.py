@@ -1,4 +1,4 @@
-"""Other libraries' indexes behind the same call: faiss (flat and SQ8) and usearch."""
+"""Other libraries behind the same call: faiss and usearch, each exact and approximate."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from zqcnn_xp.extras import needed
 from zqcnn_xp.gallery.rows import Rows, decoded
 from zqcnn_xp.threads import thread_count
 
-__all__ = ["build_index", "search_index"]
+__all__ = ["ENGINES", "EXACT", "build_index", "search_index"]
 
-ENGINES = ("faiss", "faiss-sq8", "usearch")
+ENGINES = ("faiss", "faiss-sq8", "usearch", "usearch-hnsw")
+EXACT = ("faiss", "usearch")
+"""Those that compare all rows, in float32; rounding is theirs."""
 # Rows that are decoded at a time while an index is built.
 _BLOCK = 1 << 16
 
@@ -27,16 +29,16 @@ def search_index(
     least: float,
     threads: int | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Build an index of the rows and search it once.
+    """Search the rows once by another library; an index is built for that where it needs one.
 
     To search often, keep what `build_index` returns.
 
     Parameters
     ----------
     engine
-        ``"faiss"``: all scores, in float32, their rounding the library's. ``"faiss-sq8"``:
-        approximate, as the index keeps 8 bits a value and scores what it keeps. ``"usearch"``:
-        approximate, a graph that may miss some of the best.
+        ``"faiss"``, ``"usearch"``: all scores, in float32. ``"faiss-sq8"``: approximate, as the
+        index keeps 8 bits a value and scores what it keeps. ``"usearch-hnsw"``: approximate, a
+        graph that may miss some of the best, and that takes long to build.
     queries
         (q, d) float32.
     rows
@@ -72,10 +74,18 @@ def search_index(
     if not some or not len(queries):
         return indices, scores
     count = thread_count(threads)
-    index = build_index(engine, rows, threads=count)
-    found, values = (_ask_usearch if engine == "usearch" else _ask_faiss)(
-        index, queries, some, count
-    )
+    if engine == "usearch":
+        package = needed("usearch.index", extra="search", purpose="searching with usearch")
+        whole = np.ascontiguousarray(decoded(rows, 0, rows.shape[0]))
+        matches = package.search(whole, queries, some, "ip", exact=True, threads=count)
+        found, values = _matches(matches, len(queries), some)
+    else:
+        index = build_index(engine, rows, threads=count)
+        if engine == "usearch-hnsw":
+            matches = index.search(queries, some, threads=count)
+            found, values = _matches(matches, len(queries), some)
+        else:
+            found, values = _ask_faiss(index, queries, some, count)
     keep = (found >= 0) & (values >= least)
     indices[:, :some] = np.where(keep, found, -1)
     scores[:, :some] = np.where(keep, values, -np.inf)
@@ -87,8 +97,10 @@ def build_index(engine: str, rows: Rows, *, threads: int | None = None) -> Any:
 
     Parameters
     ----------
-    engine, rows
-        As in `search_index`.
+    engine
+        ``"faiss"``, ``"faiss-sq8"`` or ``"usearch-hnsw"``.
+    rows
+        (n, d).
     threads
         CPU threads; None takes the setting in force.
 
@@ -98,7 +110,7 @@ def build_index(engine: str, rows: Rows, *, threads: int | None = None) -> Any:
         If the library is not installed.
     """
     (n, d), count = rows.shape, thread_count(threads)
-    if engine == "usearch":
+    if engine == "usearch-hnsw":
         package = needed("usearch.index", extra="search", purpose="searching with usearch")
         index = package.Index(ndim=d, metric="ip", dtype="f32")
         for start in range(0, n, _BLOCK):
@@ -132,16 +144,13 @@ def _ask_faiss(
     return found, values
 
 
-def _ask_usearch(
-    index: Any, queries: NDArray[np.float32], k: int, threads: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    matches = index.search(queries, k, threads=threads)
-    # One query comes back without its axis. A distance is 1 - product; missing keys are counted.
-    keys = np.asarray(matches.keys).reshape(len(queries), -1).astype(np.int64)
+def _matches(matches: Any, queries: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    # One query comes back without its axis. A distance is 1 - product; those there are counted.
+    keys = np.asarray(matches.keys).reshape(queries, -1).astype(np.int64)
     values = (1 - np.asarray(matches.distances)).reshape(keys.shape).astype(np.float32)
     counts = np.asarray(getattr(matches, "counts", keys.shape[1])).reshape(-1, 1)
-    found = np.full((len(queries), k), -1, np.int64)
-    scores = np.full((len(queries), k), -np.inf, np.float32)
+    found = np.full((queries, k), -1, np.int64)
+    scores = np.full((queries, k), -np.inf, np.float32)
     there = np.arange(keys.shape[1]) < counts
     found[:, : keys.shape[1]] = np.where(there, keys, -1)
     scores[:, : keys.shape[1]] = np.where(there, values, -np.inf)

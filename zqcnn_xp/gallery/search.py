@@ -25,7 +25,7 @@ from zqcnn_xp.registry import get_backend
 
 __all__ = ["Engine", "Found", "search"]
 
-Engine = Literal["exact", "faiss", "faiss-sq8", "usearch"]
+Engine = Literal["exact", "faiss", "faiss-sq8", "usearch", "usearch-hnsw"]
 
 # Rows of the first blocks.
 _FIRST = (512, 4096)
@@ -81,8 +81,8 @@ def search(
         memory-mapped file: the result is theirs, exactly, at the speed of the rounded ones. A few
         rows of each block are read.
     engine
-        ``"exact"``; ``"faiss"`` (flat, float32), ``"faiss-sq8"`` or ``"usearch"`` of
-        `zqcnn_xp.gallery.engines`.
+        ``"exact"``; ``"faiss"`` (flat), ``"faiss-sq8"``, ``"usearch"`` or ``"usearch-hnsw"`` of
+        `zqcnn_xp.gallery.engines.search_index`.
     backend, threads, block
         As in `zqcnn_xp.gallery.scan.scan`.
 
@@ -113,10 +113,10 @@ def search(
     given = checked_queries(queries, held.shape[1])
     least = _checked_limits(k, threshold)
     if engine != "exact":
-        from zqcnn_xp.gallery.engines import search_index
+        from zqcnn_xp.gallery.engines import EXACT, search_index
 
-        indices, scores = search_index(engine, given, held, k, least, threads)
-        return Found(indices, scores, engine == "faiss", f"{engine} index")
+        indices, scores = search_index(engine, given, kept, k, least, threads)
+        return Found(indices, scores, engine in EXACT, f"{kept.dtype.name} by {engine}")
     made = get_backend(backend)
     ranking = All(len(given), least) if k is None else Best(len(given), k, least)
     for query, row, score in _candidates(made, given, held, kept, ranking, threads, block):
