@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import pytest
 import zqcnn_xp
 from zqcnn_xp.cli.photo import find_photos
 from zqcnn_xp.errors import BackendUnavailable, ImageError, InputError
-from zqcnn_xp.pipelines import MTCNN, FaceAnalysis, Faces
+from zqcnn_xp.pipelines import MTCNN, Embedder, FaceAnalysis, Faces
 from zqcnn_xp.vision.io import read_image
+from zqcnn_xp_models import sphereface
 
 HAVE_GPU = any(
     device.startswith(("gpu", "cuda"))
@@ -168,6 +170,70 @@ def test_threads_give_the_serial_result(app, bgr):
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(app.get, [bgr] * 8):
             assert [face.to_dict() for face in found] == [face.to_dict() for face in want]
+
+
+# --- embeddings --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    values = {"color": "bgr", "mean": 127.5, "scale": 0.0078125}
+    return Embedder(sphereface.build(), backend="numpy", **values)
+
+
+def test_faces_have_embeddings(bgr, app, embedder):
+    other = FaceAnalysis(backend="numpy", min_face=40, embedder=embedder)
+    other.prepare(ctx_id=-1)
+    (face,), (plain,) = other.get(bgr), app.get(bgr)
+    assert face.bbox.tolist() == plain.bbox.tolist()
+    assert face.embedding.shape == (256,)
+    assert np.linalg.norm(face.normed_embedding) == pytest.approx(1)
+    np.testing.assert_allclose(
+        face.normed_embedding * face.embedding_norm, face.embedding, rtol=0, atol=1e-5
+    )
+    (want,) = embedder.embed_faces(bgr, face.kps[None], color="bgr")
+    np.testing.assert_allclose(face.embedding, want, rtol=0, atol=1e-5)
+    assert len(face.to_dict()["normed_embedding"]) == 256
+    # The points are those of the whole image, whatever it was shrunk to.
+    small = FaceAnalysis(backend="numpy", embedder=embedder)
+    small.prepare(ctx_id=-1, det_size=(200, 200))
+    (shrunk,) = small.get(bgr)
+    (want,) = embedder.embed_faces(bgr, shrunk.kps[None], color="bgr")
+    np.testing.assert_allclose(shrunk.embedding, want, rtol=0, atol=1e-5)
+
+
+def test_several_images_are_embedded_in_one_call(bgr, embedder):
+    calls = []
+
+    class Counted:
+        def annotate(self, images, faces):
+            calls.append([len(one) for one in faces])
+            return embedder.annotate(images, faces)
+
+    other = FaceAnalysis(backend="numpy", min_face=40, embedder=Counted())
+    other.prepare(ctx_id=-1)
+    empty = np.zeros((60, 70, 3), np.uint8)
+    found = other.get_many([bgr, empty, bgr[:, ::-1]])
+    assert [len(faces) for faces in found] == [1, 0, 1]
+    assert calls == [[1, 0, 1]]
+    (alone,) = other.get(bgr)
+    np.testing.assert_allclose(found[0][0].embedding, alone.embedding, rtol=0, atol=1e-5)
+    assert other.get(empty) == []
+    assert other.get_many([]) == []
+
+
+def test_an_embedder_that_is_none_is_named():
+    with pytest.raises(InputError, match="found a int, expected a card's name"):
+        FaceAnalysis(backend="numpy", embedder=3).prepare(ctx_id=-1)
+    with pytest.raises(InputError, match="'yunet' for face detection"):
+        FaceAnalysis(backend="numpy", embedder="yunet").prepare(ctx_id=-1)
+
+
+def test_embedding_needs_five_points(app, embedder):
+    other, _ = fixed(app, Faces([[10, 20, 30, 40]], [0.9]))
+    other._prepared = replace(other._prepared, embedder=embedder)
+    with pytest.raises(InputError, match="without five points"):
+        other.get(np.zeros((90, 80, 3), np.uint8))
 
 
 # --- devices -------------------------------------------------------------------------------------

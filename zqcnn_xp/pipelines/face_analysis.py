@@ -19,7 +19,10 @@ from zqcnn_xp.vision.io import read_image
 from zqcnn_xp.vision.opencv import opencv
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zqcnn_xp.backend import Backend
+    from zqcnn_xp.pipelines.embedding import Embedder
     from zqcnn_xp.pipelines.mtcnn import MTCNN
 
 __all__ = ["FaceAnalysis"]
@@ -34,6 +37,7 @@ class _Prepared:
 
     detector: MTCNN
     det_size: tuple[int, int] | None
+    embedder: Embedder | None = None
 
 
 class FaceAnalysis:
@@ -47,6 +51,10 @@ class FaceAnalysis:
         As in `zqcnn_xp.get_backend`; None takes the configured one.
     strict
         Raise where ``ctx_id`` asks for a GPU that is not there, instead of warning.
+    embedder
+        What makes embeddings: the name of a card (``"sface"``), loaded by `prepare` onto the same
+        backend; an `Embedder`, taken as it is; or None for none. Weights have terms of their own,
+        so that none are taken unasked.
     **detector
         Further options of `zqcnn_xp.pipelines.MTCNN`: networks, ``min_face``, ``nms_thresholds``...
 
@@ -58,7 +66,9 @@ class FaceAnalysis:
     Notes
     -----
     A `Face` has ``bbox``, ``det_score``, ``kps`` and, with a landmark network of 106 points,
-    ``landmark_2d_106``. Other attributes raise: none is silently None.
+    ``landmark_2d_106``. With an embedder it has ``embedding`` (the network's output),
+    ``normed_embedding`` (of length 1; the dot product of two is their cosine) and
+    ``embedding_norm``. Other attributes raise: none is silently None.
 
     Examples
     --------
@@ -74,6 +84,7 @@ class FaceAnalysis:
         *,
         backend: str | Backend | None = None,
         strict: bool = False,
+        embedder: str | Embedder | None = None,
         **detector: Any,
     ) -> None:
         from zqcnn_xp_models import load_card
@@ -88,6 +99,7 @@ class FaceAnalysis:
         self.strict = strict
         self._wanted = backend
         self._options = detector
+        self._embedder = embedder
         self._prepared: _Prepared | None = None
 
     def prepare(
@@ -116,7 +128,10 @@ class FaceAnalysis:
         BackendUnavailable
             The backend cannot run here, or (``strict``) has no such GPU.
         InputError
-            A ``ctx_id`` below -1 or that is no integer, a threshold outside 0 to 1, a size below 1.
+            A ``ctx_id`` below -1 or that is no integer, a threshold outside 0 to 1, a size below 1;
+            an embedder that is none.
+        ModelUnavailable
+            The embedder's file is not here and cannot be had.
         """
         if isinstance(ctx_id, bool) or not isinstance(ctx_id, int) or ctx_id < -1:
             raise InputError(f"ctx_id={ctx_id!r}: expected -1 for the CPU or the number of a GPU")
@@ -127,10 +142,17 @@ class FaceAnalysis:
 
         options = dict(self._options)
         first, second, _ = options.pop("thresholds", (0.6, 0.7, None))
-        detector = MTCNN(
-            backend=self._backend(ctx_id), thresholds=(first, second, det_thresh), **options
-        )
-        self._prepared = _Prepared(detector, size)
+        backend = self._backend(ctx_id)
+        detector = MTCNN(backend=backend, thresholds=(first, second, det_thresh), **options)
+        embedder: Any = self._embedder
+        if isinstance(embedder, str):
+            from zqcnn_xp.pipelines.embedding import Embedder
+
+            embedder = Embedder(embedder, backend=backend)
+        elif embedder is not None and not hasattr(embedder, "annotate"):
+            found = type(embedder).__name__
+            raise InputError(f"embedder: found a {found}, expected a card's name or an Embedder")
+        self._prepared = _Prepared(detector, size, embedder)
 
     def _backend(self, ctx_id: int) -> Backend:
         """Return the backend on the device that ``ctx_id`` means, or say what it got instead."""
@@ -190,23 +212,44 @@ class FaceAnalysis:
         Raises
         ------
         ImageError, InputError
-            As `read_image`; ``prepare`` was not called; a negative ``max_num``; another metric.
+            As `read_image`; ``prepare`` was not called; a negative ``max_num``; another metric; an
+            embedder, and a detector that finds no five points.
+        """
+        (faces,) = self.get_many([img], max_num, det_metric)
+        return faces
+
+    def get_many(
+        self, imgs: Sequence[Any], max_num: int = 0, det_metric: str = "default"
+    ) -> list[list[Face]]:
+        """Find the faces of several images, and embed them all in one call.
+
+        Parameters
+        ----------
+        imgs
+            Images of any sizes, each as in `get`.
+        max_num, det_metric
+            As in `get`, for each image.
+
+        Returns
+        -------
+        list[list[Face]]
+            The faces of each image, as `get` returns them.
+
+        Raises
+        ------
+        ImageError, InputError
+            As `get`.
         """
         if isinstance(max_num, bool) or not isinstance(max_num, int) or max_num < 0:
             raise InputError(f"max_num={max_num!r}: expected an integer of at least 0")
         if det_metric not in METRICS:
             raise InputError(f"det_metric={det_metric!r}: expected {' or '.join(METRICS)}")
         prepared = self._ready()
-        image = read_image(img, color="bgr")
-        height, width = image.shape[:2]
-        small = _shrink(image, prepared.det_size)
-        found: Faces = prepared.detector.detect(small)
-        faces = _scaled(found, width / small.shape[1], height / small.shape[0])
-        if max_num:
-            rank = _by_size(faces.bbox, (width, height), det_metric)[:max_num]
-        else:
-            rank = np.argsort(-faces.det_score, kind="stable")
-        return list(faces[rank])
+        images = [read_image(img, color="bgr") for img in imgs]
+        kept = [_kept(prepared, image, max_num, det_metric) for image in images]
+        if prepared.embedder is not None:
+            kept = prepared.embedder.annotate(images, kept)
+        return [list(faces) for faces in kept]
 
     def draw_on(self, img: Any, faces: Any) -> NDArray[np.uint8]:
         """Return a copy of a BGR image with faces drawn in, BGR again.
@@ -226,6 +269,19 @@ class FaceAnalysis:
         from zqcnn_xp.vision.draw import draw_faces
 
         return draw_faces(img, faces, color="bgr")
+
+
+def _kept(prepared: _Prepared, image: NDArray[np.uint8], max_num: int, metric: str) -> Faces:
+    """Find faces, and keep those that are wanted, in their order."""
+    height, width = image.shape[:2]
+    small = _shrink(image, prepared.det_size)
+    found: Faces = prepared.detector.detect(small)
+    faces = _scaled(found, width / small.shape[1], height / small.shape[0])
+    if max_num:
+        rank = _by_size(faces.bbox, (width, height), metric)[:max_num]
+    else:
+        rank = np.argsort(-faces.det_score, kind="stable")
+    return faces[rank]
 
 
 def _checked_size(size: Any) -> tuple[int, int] | None:

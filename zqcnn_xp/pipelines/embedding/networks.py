@@ -73,6 +73,11 @@ def find_face_network(
     """
     card = _card(model)
     wanted = dict(changes or {})
+    # Before anything is fetched: a model that embeds no faces is refused by its card.
+    if isinstance(recipe, str):
+        recipe = recipe_of(_known(recipe))
+    elif recipe is None and card is not None:
+        recipe = recipe_of(card)
     if isinstance(model, Session):
         session = model
         if (backend, device, threads) != (None, None, None):
@@ -85,10 +90,6 @@ def find_face_network(
             session = Session(_built(card, weights), made)
         else:
             session = load(model, weights, backend=made, **(options or {}))
-    if isinstance(recipe, str):
-        recipe = recipe_of(_known(recipe))
-    elif recipe is None and card is not None:
-        recipe = recipe_of(card)
     if recipe is None:
         recipe = _guessed(session, wanted)
     return FaceNetwork(session, _checked(recipe.changed(**wanted), session), card)
