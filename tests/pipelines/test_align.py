@@ -191,6 +191,26 @@ def test_points_that_do_not_fit(images, kps, message):
         align_faces(image if images == 1 else [image] * images, kps)
 
 
+numbers = st.floats(-1e9, 1e9, width=32) | st.floats(-200, 400, width=32) | st.just(float("nan"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    points=st.lists(numbers, min_size=10, max_size=10),
+    template=st.sampled_from(TEMPLATES),
+    engine=st.sampled_from(["host", "array"]),
+)
+def test_any_points_give_a_crop_or_an_error_of_ours(points, template, engine):
+    image = np.full((30, 40, 3), 200, np.uint8)
+    kps = np.array(points, np.float32).reshape(1, 5, 2)
+    try:
+        crops = align_faces(image, kps, template, backend="numpy", engine=engine)
+    except InputError:
+        return
+    assert crops.shape == (1, *get_template(template).size, 3)
+    assert crops.max() <= 200
+
+
 def test_other_arguments_that_do_not_fit():
     image = np.zeros((20, 20, 3), np.uint8)
     with pytest.raises(InputError, match="engine"):
