@@ -1,7 +1,7 @@
 """Measure our backends against other runtimes, and much else; print Markdown.
 
     python tests/benchmarks/run.py [--only nets,batch,mtcnn,cold,scale,threads,memory,gpu,
-        tar-far]
+        search,tar-far]
         [--threads 1] [--quick] [--backends llvm,numpy,jax] [--against openvino,ncnn,...]
         [--out FILE] [--plots docs/plots]
 
@@ -30,6 +30,7 @@ PARTS = {
     "memory": ("memory", "memory", "Memory"),
     "threads": ("scale", "threads", "Threads"),
     "gpu": ("gpu", "gpu", "GPU"),
+    "search": ("search", "search_tables", "Search"),
     "tar-far": ("tar_far", "tar_far", "TAR at FAR"),
 }
 """Name -> module, function, heading."""
@@ -64,7 +65,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", help=f"some of {','.join(PARTS)}; default: all but gpu and tar-far")
+    parser.add_argument(
+        "--only", help=f"some of {','.join(PARTS)}; default: all but gpu, search and tar-far"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, help="turns of every side; default: 12, quick 3")
     parser.add_argument("--quick", action="store_true", help="rough tables within a minute")

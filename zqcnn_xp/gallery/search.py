@@ -140,16 +140,21 @@ def _candidates(
     candidates = Candidates(backend, queries, rows, originals, block)
     size = candidates.size
 
+    # At first every row is among the best so far: a few blocks, one by one, until floors are high
+    # enough for blocks that run side by side. Where each shape is compiled that is left to NumPy.
+    first = candidates
+    if backend.jits:
+        first = Candidates(Backend(np), queries, rows, originals, block)
+    start = 0
+    for step in _FIRST:
+        if start < n:
+            stop = min(start + min(step, size), n)
+            yield first.exact(start, stop, ranking.floors(), k)
+            start = stop
+
     def work(piece: tuple[int, int]) -> Pairs:
         return candidates.exact(*piece, ranking.floors(), k)
 
-    # At first every row is among the best so far: a few blocks, one by one, until floors are high
-    # enough for blocks that run side by side. Where shapes are compiled all blocks have the same.
-    start, steps = 0, (size,) if backend.jits else (min(step, size) for step in _FIRST)
-    for step in steps:
-        if start < n:
-            yield work((start, min(start + step, n)))
-            start += step
     pieces = ((at, min(at + size, n)) for at in range(start, n, size))
     yield from in_order(work, pieces, workers(backend, candidates.scanner, threads))
 
