@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.genuine_scores import Genuine
-from zqcnn_xp.evaluation.top_impostors import Top
+from zqcnn_xp.evaluation.top_impostors import Top, reached
 
 __all__ = ["Replicates", "accepted_count", "bootstrap", "interval"]
 
@@ -91,19 +91,19 @@ def bootstrap(
         weight = rng.multinomial(people, shares).astype(np.float64)
         drawn = weight * images
         impostors = (drawn.sum() ** 2 - (drawn**2).sum()) / 2
-        reached = np.cumsum(weight[one] * weight[other])
+        found = np.cumsum(weight[one] * weight[other])
         accepted = np.cumsum(weight[genuine.identity])
         for column, far in enumerate(fars):
             count = accepted_count(far, impostors)
-            at = int(np.searchsorted(reached, count))
+            at = int(np.searchsorted(found, count))
             if count == 0 or not accepted[-1]:
                 threshold[draw, column], tar[draw, column] = np.inf, -np.inf
-            elif at == len(reached):
+            elif at == len(found):
                 threshold[draw, column], tar[draw, column] = -np.inf, np.inf
             else:
                 limit = top.score[at]
                 threshold[draw, column] = limit
-                number = int(np.searchsorted(-genuine.score, -limit, "right"))
+                number = reached(genuine.score, limit)
                 share = accepted[number - 1] / accepted[-1] if number else 0.0
                 tar[draw, column] = share
     return Replicates(threshold, tar)

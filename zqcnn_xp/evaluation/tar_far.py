@@ -19,7 +19,7 @@ from zqcnn_xp.evaluation.bootstrap import Replicates, bootstrap, interval
 from zqcnn_xp.evaluation.far_points import FARS, FarPoint, TarFar, checked_rates, rank_of
 from zqcnn_xp.evaluation.genuine_scores import Genuine, genuine_scores, pair_counts
 from zqcnn_xp.evaluation.poisson import poisson_interval
-from zqcnn_xp.evaluation.top_impostors import Top, top_impostors
+from zqcnn_xp.evaluation.top_impostors import Top, reached, top_impostors
 from zqcnn_xp.evaluation.vectors import Vectors, described
 from zqcnn_xp.gallery.rows import Rows
 from zqcnn_xp.threads import thread_count
@@ -154,7 +154,7 @@ def _point(
     if rank == 0:
         return FarPoint(far, 0, None, None, 0, 0)
     threshold = float(top.score[rank - 1])
-    accepted, passed = _reached(genuine.score, threshold), _reached(top.score, threshold)
+    accepted, passed = reached(genuine.score, threshold), reached(top.score, threshold)
     if compat == "zqcnn":
         following = (top.score[rank : rank + 1], genuine.score[accepted : accepted + 1])
         threshold = float(np.concatenate(following).max(initial=-np.inf))
@@ -179,17 +179,12 @@ def _point(
     )
 
 
-def _reached(descending: NDArray[np.float64], threshold: float) -> int:
-    """Return how many scores are no less than a threshold."""
-    return int(np.searchsorted(-descending, -threshold, "right"))
-
-
 def _curve(genuine: Genuine, top: Top, most: int, impostors: int) -> NDArray[np.float64]:
     """Return points of the curve: at each of some ranks, rates and threshold."""
     steps = np.geomspace(1, most, _CURVE).round().astype(np.int64)
     ranks = np.unique(steps.clip(1, len(top.score)))
     limits = top.score[ranks - 1]
-    passed = np.searchsorted(-top.score, -limits, "right")
-    accepted = np.searchsorted(-genuine.score, -limits, "right")
+    passed = len(top.score) - np.searchsorted(top.score[::-1], limits)
+    accepted = len(genuine.score) - np.searchsorted(genuine.score[::-1], limits)
     found = np.stack([passed / impostors, accepted / len(genuine.score), limits], axis=1)
     return np.unique(found, axis=0)

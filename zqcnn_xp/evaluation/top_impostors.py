@@ -4,6 +4,9 @@ The scan gives float32 scores above a floor, and the floor rises as better ones 
 least of the best ``keep`` so far, less what float32 may be wrong by. What is left in the end is
 scored again in float64. Nothing that belongs to the best can have been lost: were its float32 score
 below the floor, its exact one would be below that of ``keep`` others.
+
+Where the floor begins is told by some pairs drawn by chance, low enough for twice as many as
+wanted. Should it have been too high all the same, the scan begins anew without.
 """
 
 from __future__ import annotations
@@ -15,15 +18,18 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.evaluation.genuine_scores import pair_counts
 from zqcnn_xp.evaluation.vectors import Vectors
 from zqcnn_xp.gallery.scan import Floor, Hits, scan_pairs
 from zqcnn_xp.parallel import in_order
 
-__all__ = ["Top", "top_impostors"]
+__all__ = ["Top", "reached", "top_impostors"]
 
 _SLACK = 1 << 18
 _TIES = 1 << 24
 _RESCORED = 1 << 16
+_DRAWN = 1 << 18
+_LEAST_DRAWN = 64  # of those drawn reach the first floor: enough not to be off by half
 
 
 class Top(NamedTuple):
@@ -79,10 +85,14 @@ def top_impostors(
     >>> top.score.tolist(), top.first.tolist(), top.second.tolist()
     ([0.8, 0.8], [0, 1], [3, 2])
     """
-    held = _Held(vectors, identities, keep)
-    for hits in scan_pairs(vectors, held.floor, backend=backend, threads=threads):
-        held.add(hits)
-    score, first, second = held.compact()
+    begin = _first_floor(vectors, identities, keep)
+    for floor in (begin, -np.inf) if np.isfinite(begin) else (begin,):
+        held = _Held(vectors, identities, keep, floor)
+        for hits in scan_pairs(vectors, held.floor, backend=backend, threads=threads):
+            held.add(hits)
+        score, first, second = held.compact()
+        if len(score) >= keep:
+            break
     exact = np.empty(len(score))
 
     def scored(part: slice) -> tuple[slice, NDArray[np.float64]]:
@@ -95,20 +105,48 @@ def top_impostors(
     if worst > held.margin / 2:
         msg = f"found scores off by {worst:.2g}, expected float32's {held.margin / 2:.2g} at most"
         raise InputError(f"{msg}: take another backend or precision")
-    order = np.lexsort((second, first, -exact))
-    exact = exact[order]
-    count = len(exact)
-    if keep < count:
-        count = int(np.searchsorted(-exact, -exact[keep - 1], "right"))
-    order = order[:count]
-    return Top(exact[:count], first[order], second[order])
+    order = np.argsort(exact)[::-1]
+    if keep < len(order):
+        order = order[: reached(exact[order], exact[order[keep - 1]])]
+    return Top(exact[order], first[order], second[order])
+
+
+def reached(descending: NDArray[np.float64], threshold: float) -> int:
+    """Return how many scores are no less than a threshold.
+
+    Examples
+    --------
+    >>> reached(np.array([0.5, 0.25, 0.25, 0.0]), 0.25)
+    3
+    """
+    return len(descending) - int(np.searchsorted(descending[::-1], threshold))
+
+
+def _first_floor(vectors: Vectors, identities: NDArray[np.integer[Any]], keep: int) -> float:
+    """Return a score that about twice as many impostors as wanted reach; -inf for small sets."""
+    _, impostors = pair_counts(identities)
+    if impostors < _DRAWN:
+        return -np.inf
+    one, other = np.random.default_rng(0).integers(0, len(identities), (2, _DRAWN))
+    different = identities[one] != identities[other]
+    scores = np.sort(vectors.scores(one[different], other[different]))
+    rank = max(_LEAST_DRAWN, int(2 * keep / impostors * len(scores)) + 1)
+    if rank >= len(scores):
+        return -np.inf
+    return float(scores[-rank]) - vectors.rounding()
 
 
 class _Held:
     """The best hits so far, and the floor that they set."""
 
-    def __init__(self, vectors: Vectors, identities: NDArray[np.integer[Any]], keep: int) -> None:
-        self.floor = Floor()
+    def __init__(
+        self,
+        vectors: Vectors,
+        identities: NDArray[np.integer[Any]],
+        keep: int,
+        floor: float,
+    ) -> None:
+        self.floor = Floor(floor)
         self.margin = 2 * vectors.rounding()
         self._identities = identities.astype(np.int32)
         self._keep = keep
