@@ -24,6 +24,8 @@ def test_what_differs_is_named(tmp_path):
     bgr = dataclasses.replace(ONE, recipe=ONE.recipe | {"color": "bgr"})
     with pytest.raises(StoreError, match="color 'rgb' and 'bgr'"):
         ONE.check(bgr, tmp_path)
+    with pytest.raises(StoreError, match="compat '' and 'zqcnn'"):
+        ONE.check(dataclasses.replace(ONE, compat="zqcnn"), tmp_path)
     other = dataclasses.replace(ONE, model="n", sha256=("ab" * 32,))
     with pytest.raises(StoreError, match=r"m \(abababab, cdcdcdcd\) and of n \(abababab\)"):
         ONE.check(other, tmp_path)

@@ -37,6 +37,8 @@ class Origin:
         Of the network's files, in this order.
     recipe
         How the network was fed, as `Recipe.to_dict` gives it.
+    compat
+        Whose rules its files were read by, as `zqcnn_xp.load` takes it; empty for none.
 
     Examples
     --------
@@ -48,9 +50,12 @@ class Origin:
     weights: str = ""
     sha256: tuple[str, ...] = ()
     recipe: dict[str, Any] = field(default_factory=dict)
+    compat: str = ""
 
     @classmethod
-    def of(cls, embedder: Embedder, model: str, weights: str | None = None) -> Origin:
+    def of(
+        cls, embedder: Embedder, model: str, weights: str | None = None, *, compat: str = ""
+    ) -> Origin:
         """Describe an embedder.
 
         Parameters
@@ -60,6 +65,8 @@ class Origin:
         model, weights
             What it was made from: a card's name, or paths of files, which are read for their
             checksums.
+        compat
+            As it was given to the embedder.
 
         Raises
         ------
@@ -69,12 +76,12 @@ class Origin:
         recipe = embedder.recipe.to_dict()
         if weights is None and embedder.card is not None and embedder.card.files:
             sums = tuple(file.sha256 for file in embedder.card.files)
-            return cls(embedder.card.name, "", sums, recipe)
+            return cls(embedder.card.name, "", sums, recipe, compat)
         # Absolute: a gallery is used from other folders than the one where it was made.
         given = [Path(path) for path in (model, weights) if path]
         paths = [str(path.resolve()) if path.exists() else str(path) for path in given]
         sums = tuple(_sum(Path(path)) for path in paths if Path(path).is_file())
-        return cls(paths[0], paths[1] if weights else "", sums, recipe)
+        return cls(paths[0], paths[1] if weights else "", sums, recipe, compat)
 
     def differences(self, other: Origin) -> list[str]:
         """Say in words what makes the features of two origins incomparable; empty if nothing.
@@ -91,6 +98,8 @@ class Origin:
             found.append(
                 f"files of {self.model} {_short(self)} and of {other.model} {_short(other)}"
             )
+        if self.compat != other.compat:
+            found.append(f"compat {self.compat!r} and {other.compat!r}")
         for name in {**self.recipe, **other.recipe}:
             if name == "normalise":  # what is stored has length 1 in any case
                 continue
@@ -151,7 +160,7 @@ class Origin:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(str(path), "", f"what cannot be read ({error})", "JSON") from error
-        for name, kind in (("model", str), ("weights", str), ("recipe", dict)):
+        for name, kind in (("model", str), ("weights", str), ("compat", str), ("recipe", dict)):
             if not isinstance(getattr(found, name), kind):
                 raise StoreError(str(path), name, f"{getattr(found, name)!r}", f"a {kind.__name__}")
         return found

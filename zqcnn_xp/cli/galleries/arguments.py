@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zqcnn_xp.cli.arguments import Commands, finite_float, positive_int, probability
+from zqcnn_xp.cli.embedder import add_embedder, make_embedder
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,21 +60,10 @@ def add_command(
     return parser
 
 
-def add_model(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Add what says which network makes features."""
-    group = parser.add_argument_group("network")
-    group.add_argument(
-        "--model",
-        nargs="+",
-        metavar="FILE",
-        required=required,
-        help="name of a model card, or MODEL [WEIGHTS]"
-        + ("" if required else " (default: the gallery's own)"),
-    )
-    group.add_argument(
-        "--recipe", metavar="CARD", help="feed a network from files as this card says"
-    )
-    group.add_argument(
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what says which network makes features; without --model the gallery's own does."""
+    add_embedder(parser, compat="--model-compat")
+    parser.add_argument(
         "--flip",
         choices=("none", "sum", "concatenate"),
         help="what is done with the mirrored face (default: what the card says)",
@@ -139,23 +129,18 @@ def embedder_for(args: argparse.Namespace, origin: Origin | None = None) -> tupl
         If the gallery's features are of another.
     """
     from zqcnn_xp.gallery.origin import Origin
-    from zqcnn_xp.pipelines.embedding import Embedder, Recipe
-    from zqcnn_xp.registry import get_backend
+    from zqcnn_xp.pipelines.embedding import Recipe
 
-    if args.model is not None:
-        if len(args.model) > 2:
-            raise InputError(f"--model: found {len(args.model)} files, expected MODEL [WEIGHTS]")
-        model, weights = args.model[0], args.model[1] if len(args.model) == 2 else None
-        recipe: Any = args.recipe
-    elif origin is not None:
-        model, weights = origin.model, origin.weights or None
-        recipe = Recipe(**origin.recipe)
-    else:
-        raise InputError(f"{args.gallery}: found no record of a network, expected --model")
-    changes = {} if args.flip is None else {"flip": args.flip}
-    backend = get_backend(args.backend, device=args.device)
-    embedder = Embedder(model, weights, backend=backend, recipe=recipe, **changes)
-    made = Origin.of(embedder, model, weights)
+    asked = args
+    if args.model is None:
+        if origin is None:
+            raise InputError(f"{args.gallery}: found no record of a network, expected --model")
+        asked = argparse.Namespace(**vars(args))
+        asked.model = [file for file in (origin.model, origin.weights) if file]
+        asked.recipe = Recipe(**origin.recipe)
+        asked.model_compat = args.model_compat or origin.compat or None
+    embedder = make_embedder(asked, flip=args.flip)
+    made = Origin.of(embedder, *asked.model, compat=asked.model_compat or "")
     if origin is not None:
         origin.check(made, args.gallery)
     return embedder, made
