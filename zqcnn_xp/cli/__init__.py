@@ -28,6 +28,8 @@ _NEW_OBJECTS = 300_000
 
 COMMANDS = (
     "detect",
+    "embed",
+    "verify",
     "align",
     "eval",
     "run",

@@ -52,7 +52,7 @@ class Embedded(NamedTuple):
     photo
         Which.
     features
-        (n, d) float32 of length 1, one a face that was taken; none with an ``error``.
+        (n, d) float32, one a face that was taken; none with an ``error``.
     meta
         One a face: its box, its score, and the number of faces in the photo; None for crops.
     error
@@ -101,6 +101,7 @@ def embed_photos(
     detector: Any = None,
     *,
     choice: Choice = "central",
+    normed: bool = True,
 ) -> Iterator[Embedded]:
     """Find, align and embed the faces of photos.
 
@@ -115,6 +116,8 @@ def embed_photos(
         are aligned crops already, of the embedder's size.
     choice
         Which face of a photo counts, as `choose_faces` has it: ``"central"`` is ZQCNN's.
+    normed
+        Whether features are scaled to length 1.
 
     Yields
     ------
@@ -130,11 +133,11 @@ def embed_photos(
     choose_faces(Faces.empty(), (1, 1), choice)
     waiting = iter(photos)
     while batch := list(islice(waiting, _BATCH)):
-        yield from _embedded(batch, embedder, detector, choice)
+        yield from _embedded(batch, embedder, detector, choice, normed)
 
 
 def _embedded(
-    batch: list[Photo], embedder: Embedder, detector: Any, choice: Choice
+    batch: list[Photo], embedder: Embedder, detector: Any, choice: Choice, normed: bool
 ) -> Iterator[Embedded]:
     """Embed all faces of a batch of photos in one call."""
     nothing = np.empty((0, embedder.dim), np.float32)
@@ -157,7 +160,7 @@ def _embedded(
             error = str(failure) or f"{photo.path}: {type(failure).__name__}"
         metas.append(meta)
         errors.append(error)
-    features = embedder.embed(np.stack(crops), normed=True) if crops else nothing
+    features = embedder.embed(np.stack(crops), normed=normed) if crops else nothing
     at = 0
     for photo, meta, error in zip(batch, metas, errors, strict=True):
         yield Embedded(photo, features[at : at + len(meta)], meta, error)

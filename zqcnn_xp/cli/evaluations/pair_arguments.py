@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zqcnn_xp.cli.arguments import finite_float, positive_int, probability
-from zqcnn_xp.cli.networks import image_size
+from zqcnn_xp.cli.arguments import positive_int, probability
+from zqcnn_xp.cli.embedder import add_embedder
+from zqcnn_xp.cli.embedder import make_embedder as embedder_of
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,23 +24,8 @@ VAL_RULES = ("conservative", "interpolated", "first-duplicate", "last-duplicate"
 
 def add_network(parser: argparse.ArgumentParser) -> None:
     """Add what says which network makes features, and how it is fed."""
-    group = parser.add_argument_group("network")
-    group.add_argument(
-        "--model", nargs="+", metavar="FILE", help="name of a model card, or MODEL [WEIGHTS]"
-    )
-    group.add_argument(
-        "--recipe", metavar="CARD", help="feed a network from files as this card says"
-    )
-    group.add_argument("--color", choices=("rgb", "bgr", "gray"), help="what the network wants")
-    group.add_argument("--mean", type=finite_float, metavar="X", help="subtracted from 0 to 255")
-    group.add_argument("--scale", type=finite_float, metavar="X", help="multiplied with, after it")
-    group.add_argument("--size", type=image_size, metavar="HxW", help="of the crops, in pixels")
-    group.add_argument("--output", metavar="BLOB", help="the blob that is the embedding")
-    group.add_argument(
-        "--compat", choices=("zqcnn",), help="read files of ZQCNN as the original runs them"
-    )
-    group.add_argument("--batch", type=positive_int, metavar="N", help="images at once")
-    group.add_argument(
+    add_embedder(parser)
+    parser.add_argument(
         "--resize", action="store_true", help="bring aligned crops of another size to the network's"
     )
 
@@ -125,25 +111,6 @@ def make_embedder(args: argparse.Namespace, *, mirrored: bool) -> Embedder:
     InputError
         If they name no network.
     """
-    from zqcnn_xp.pipelines.embedding import Embedder
-    from zqcnn_xp.registry import get_backend
-
     if not args.model:
         raise InputError("expected --model, the network whose features are judged")
-    if len(args.model) > 2:
-        raise InputError(f"--model: found {len(args.model)} files, expected MODEL [WEIGHTS]")
-    changes: dict[str, Any] = {
-        name: getattr(args, name)
-        for name in ("color", "mean", "scale", "size", "output")
-        if getattr(args, name) is not None
-    }
-    changes["flip"] = "concatenate" if mirrored else "none"
-    if args.batch is not None:
-        changes["batch"] = args.batch
-    return Embedder(
-        *args.model,
-        backend=get_backend(args.backend, device=args.device),
-        recipe=args.recipe,
-        options=None if args.compat is None else {"compat": args.compat},
-        **changes,
-    )
+    return embedder_of(args, flip="concatenate" if mirrored else "none")

@@ -1,4 +1,4 @@
-"""Are these two the same person? A similarity, and what the answer rests on."""
+"""Whether two faces are one person: a similarity, and what the answer rests on."""
 
 from __future__ import annotations
 
