@@ -1,5 +1,7 @@
 """Formats by name and suffix; imports and exports that happen whole or not at all."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,27 @@ def test_damage_that_comes_late_leaves_no_trace(store, tmp_path):
         assert len(writer) == 12
         assert writer.uncommitted() == {}
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.npy", "faces"]
+
+
+@pytest.mark.parametrize("name", ["zqcnn", "zqcnn-compact", "npy", "npz", "parquet"])
+def test_memory_does_not_grow_with_the_file(tmp_path, name):
+    path, _ = (entry and tmp_path / entry for entry in FILES[name])
+    rows = 40_000
+    features = np.random.default_rng(0).standard_normal((rows, 128), np.float32)  # 20 MB
+    labels = [f"{row // 10}" for row in range(rows)]
+    with Store.create(tmp_path / "faces", 128, durability="os") as store:
+        store.append(features, [f"{row}" for row in range(rows)], labels)
+    del features
+    with Store.open(tmp_path / "faces") as store:
+        tracemalloc.start()
+        export_features(store, path, name)
+        exported = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        new_store(tmp_path / "new", path, name).close()
+        imported = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert exported < 15 << 20
+    assert imported < 15 << 20
 
 
 def test_another_length_is_refused(store, tmp_path):

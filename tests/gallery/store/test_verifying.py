@@ -1,5 +1,7 @@
 """A flipped bit is found wherever it is, and the rows that it is of are named."""
 
+import contextlib
+import random
 import tracemalloc
 
 import numpy as np
@@ -90,6 +92,62 @@ def test_a_record_that_changed_is_named_and_the_rest_checked(make):
     assert "rows 44 to 46" in found[1]
     assert len(found) == 2
     assert store.names[:] == model.names
+
+
+def test_damaged_stores_are_errors_or_whole(make, tmp_path):
+    """1,200 damages of any file: read anything, and meet `StoreError` or what was stored."""
+    path, model = make(APPENDS, dtype="int8")
+    whole = {entry.name: entry.read_bytes() for entry in path.iterdir() if entry.name != "lock"}
+    stored = Store.open(path).rows[0:46].copy()
+    rng = random.Random(4)
+    lost = found = 0
+    for _ in range(1200):
+        name = rng.choice(sorted(whole))
+        data = bytearray(whole[name])
+        place, length = rng.randrange(len(data)), rng.choice([1, 4, 8, 30])
+        kind = rng.randrange(5)
+        if kind == 0:
+            data[place] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            data[place : place + length] = rng.choice([b"\0", b"\xff"]) * length
+        elif kind == 2:
+            data[place:place] = rng.randbytes(length)
+        elif kind == 3:
+            del data[place : place + length]
+        else:
+            data[place : place + length] = rng.randbytes(length)
+        (path / name).write_bytes(data)
+        try:
+            store = Store.open(path)
+        except StoreError:
+            lost += 1
+            store = salvage(path)
+        if store is not None:
+            sound = store.damages() if data != whole[name] else iter(())
+            if next(sound, None) is not None:
+                found += 1
+                for look in (
+                    store.label_ids,
+                    lambda s=store: list(zip(s.names, s.labels, s.meta, strict=True)),
+                ):
+                    with contextlib.suppress(StoreError):
+                        look()
+            else:
+                rows = len(store)
+                assert np.array_equal(store.rows[0:rows], stored[:rows])
+                assert store.names[:] == model.names[:rows]
+                assert store.labels[:] == model.labels[:rows]
+                assert store.meta[:] == model.meta[:rows]
+        (path / name).write_bytes(whole[name])
+    assert lost > 200
+    assert found > 200
+
+
+def salvage(path):
+    try:
+        return Store.open(path, recover=True)
+    except StoreError:
+        return None
 
 
 def test_large_appends_are_checked_by_the_megabyte(tmp_path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_parquet", "write_parquet"]
 
-_GROUP = 1 << 14  # rows of a group, which is written from memory
+_GROUP = 1 << 12  # rows of a group, which is written from memory
 _MAX_GROUP = 1 << 30  # bytes of one that is read
 _MAX_STRUCTURES = 1 << 24
 _FEATURE, _NAME, _LABEL, _META = "feature", "name", "label", "meta"
