@@ -61,8 +61,9 @@ def test_notebook(path, tmp_path):
 @pytest.mark.parametrize(
     "path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name
 )
-def test_documentation(path):
+def test_documentation(path, tmp_path, monkeypatch):
     """Python blocks compile; those that need no files of a reader's own also run."""
+    monkeypatch.chdir(tmp_path)  # some write files
     for block in FENCE.findall(path.read_text(encoding="utf-8")):
         code = compile(block, str(path), "exec")
         if not OF_THE_READER.search(block):
