@@ -11,8 +11,9 @@ from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.codegen.access import LIMITS, POINTERS
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.scan import HEAD, ScanFloats, entry_bytes, rounding
-from zqcnn_xp_llvm.kernels.scan_bytes import PARTS, ScanBytes, byte_dots
-from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_starts
+from zqcnn_xp_llvm.kernels.scan_bytes import ScanBytes, byte_dots, sums_of
+from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_bytes
+from zqcnn_xp_llvm.scan_queries import pack_lanes, pack_places, round_queries
 from zqcnn_xp_llvm.target import Target
 
 __all__ = ["ByteScanner", "FloatScanner", "scanner_for"]
@@ -23,8 +24,6 @@ _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 # Sums of bytes stay below 2 ** 31, and code of one row is not endless.
 _MOST_DIM = 8192
-# A query's largest value as an integer: both its bytes stay within theirs.
-_LARGEST = 127 * 256
 # Queries from which lanes are queries, and rows of a turn below that.
 _MANY, _TURN = 5, 4
 
@@ -37,7 +36,7 @@ def scanner_for(code: Code, dtype: str, dim: int) -> Any:
     code
         Machine code of the processor.
     dtype
-        ``"float32"``, or ``"int8"`` where the processor multiplies bytes.
+        ``"float32"``, or ``"int8"`` (on Arm where the processor multiplies bytes).
     dim
         Values of a feature.
     """
@@ -159,7 +158,7 @@ class FloatScanner(_Scanner):
 
 
 class ByteScanner(_Scanner):
-    """Scan features of signed bytes; queries are rounded to 16 bits.
+    """Scan features of signed bytes; queries are rounded to 16 bits, or what sums have room for.
 
     Parameters
     ----------
@@ -176,25 +175,20 @@ class ByteScanner(_Scanner):
 
     def __init__(self, code: Code, queries: Host) -> None:
         (count, self.dim), target = queries.shape, code.target
-        exact = queries.astype(np.float64)
-        steps = np.abs(exact).max(axis=1, initial=0.0) / _LARGEST
-        self.steps = np.where(steps > 0, steps, 1.0)
-        whole = np.rint(exact / self.steps[:, None]).astype(np.int64)
-        self.rounded = whole * self.steps[:, None]
         self.dot = byte_dots(target) or ""
-        high = (whole + 128) >> 8
-        parts = np.stack([high, whole - (high << 8)], axis=1)
-        few = count < _MANY and target.vector_bytes <= self.dim <= FEW_DIM
-        if few:
+        whole, self.steps = round_queries(queries, self.dot)
+        self.rounded = whole * self.steps[:, None]
+        kernels: list[Kernel]
+        if count < _MANY and few_bytes(target.vector_bytes, self.dot) <= self.dim <= FEW_DIM:
             self.groups = 1
             super().__init__(code, count, 1, count)
-            kernels: list[Kernel] = [ScanFewBytes(self.dim, count, r, self.dot) for r in (_TURN, 1)]
-            self.packed = self._pack_few(parts, target)
+            kernels = [ScanFewBytes(self.dim, count, rows, self.dot) for rows in (_TURN, 1)]
+            self.packed = pack_places(whole, self.dot, target.vector_bytes)
         else:
-            vectors, rows, self.groups = _tile(target, count, PARTS)
+            vectors, rows, self.groups = _tile(target, count, sums_of(self.dot))
             super().__init__(code, count, target.lanes, self.groups * vectors)
             kernels = [ScanBytes(self.dim, vectors, r, self.dot) for r in dict.fromkeys((rows, 1))]
-            self.packed = self._pack(parts, vectors)
+            self.packed = pack_lanes(whole, self.dot, self.groups, vectors, self.lanes)
         self.take(kernels)
 
     def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
@@ -213,36 +207,6 @@ class ByteScanner(_Scanner):
         found = score * self.steps[query]
         with np.errstate(over="ignore"):
             return query, row, found.astype(np.float32), np.abs(found) * 2.0**-19 + 2.0**-120
-
-    def _pack(self, parts: Host, vectors: int) -> Host:
-        """Lay parts, (q, part, value), for lanes that are queries."""
-        lanes = self.lanes
-        full = np.zeros((self.width * lanes, PARTS, -(-self.dim // 4) * 4), np.int64)
-        full[: self.count, :, : self.dim] = parts
-        shape = (self.groups, vectors, lanes, PARTS, -1, 4)
-        # (group, vector, lane, part, step, byte) -> (group, step, vector, part, lane, byte)
-        laid = full.astype(np.int8).reshape(shape).transpose(0, 4, 1, 3, 2, 5)
-        words = np.ascontiguousarray(laid).view(np.int32)[..., 0]
-        start = self._start(full).reshape(shape[:4]).transpose(0, 1, 3, 2)[:, None]
-        return np.ascontiguousarray(np.concatenate([start.astype(np.int32), words], axis=1))
-
-    def _pack_few(self, parts: Host, target: Target) -> Host:
-        """Lay parts for lanes that are places of a feature."""
-        wide = target.vector_bytes
-        starts = few_starts(self.dim, wide)
-        laid = np.stack([parts[..., at : at + wide] for at in starts], axis=2)
-        if len(starts) > 1:  # what the last vector repeats counts once
-            laid[:, :, -1, : starts[-2] + wide - starts[-1]] = 0
-        start = self._start(parts)
-        # Modulo 2 ** 32, as the sums themselves.
-        both = ((start[:, 0] << 8) + start[:, 1]).astype(np.int32)
-        return np.concatenate([laid.astype(np.int8).reshape(-1), both.view(np.int8)])
-
-    def _start(self, parts: Host) -> Host:
-        """Return what sums start with, to make up for features that are taken as 128 more."""
-        times = -128 if self.dot == "vpdpbusd" else 0
-        found: Host = times * parts.sum(axis=2)
-        return found
 
 
 def _tile(target: Target, count: int, parts: int) -> tuple[int, int, int]:

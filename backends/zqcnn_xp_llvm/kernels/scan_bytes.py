@@ -11,10 +11,19 @@ from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.scan import Scan
 from zqcnn_xp_llvm.target import Target
 
-__all__ = ["PARTS", "ScanBytes", "byte_dots", "declared", "dot_bytes", "offset_bytes"]
+__all__ = [
+    "PARTS",
+    "ScanBytes",
+    "add_pairs",
+    "byte_dots",
+    "declared",
+    "dot_bytes",
+    "offset_bytes",
+    "sums_of",
+]
 
 PARTS = 2
-"""A query's value is ``256 * high + low``: its scores are exact to 16 bits."""
+"""A query's value is ``256 * high + low``, two bytes: its scores are exact to 16 bits."""
 
 _I8, _I32 = ir.IntType(8), ir.IntType(32)
 _TURN = 4
@@ -23,7 +32,7 @@ _SIGNS = 0x80808080
 
 
 def byte_dots(target: Target) -> str | None:
-    """Return the processor's instruction for products of bytes, or None where it has none.
+    """Return the processor's best instruction for products of bytes, or None where it has none.
 
     Examples
     --------
@@ -38,7 +47,12 @@ def byte_dots(target: Target) -> str | None:
         return "vpdpbusd"
     if target.name == "NEON" and "+dotprod" in features:
         return "sdot"
-    return None
+    return None if target.by_lane else "pmaddwd"
+
+
+def sums_of(dot: str) -> int:
+    """Return how many sums an instruction needs for the two bytes of a query."""
+    return 1 if dot == "pmaddwd" else PARTS
 
 
 @dataclass(frozen=True)
@@ -53,7 +67,8 @@ class ScanBytes(Scan):
     ----------
     dot
         ``"vpdpbusd"`` takes one side unsigned: 128 is added to the features, and sums start with
-        what makes up for it. ``"sdot"`` takes both signed.
+        what makes up for it. ``"sdot"`` takes both signed. ``"pmaddwd"`` adds two products of
+        16 bits: queries lie as values 0 and 2, then 1 and 3 of each four, and there is one sum.
     """
 
     dot: str = "vpdpbusd"
@@ -71,7 +86,8 @@ class ScanBytes(Scan):
 
     def scores(self, e: Emitter, x: Address, queries: Address, row: Value) -> list[list[Value]]:
         """Add up products, four values of the features at a time."""
-        parts = self.vectors * PARTS
+        sums_each = sums_of(self.dot)
+        parts = self.vectors * sums_each
         width = e.target.vector_bytes
         start = [e.read(e.at(queries, p * width), e.words, width) for p in range(parts)]
         sums = start * self.rows
@@ -95,11 +111,10 @@ class ScanBytes(Scan):
             scale = e.broadcast(e.at(scales, 4 * r))
             line = sums[r * parts :][:parts]
             floats = [e.b.sitofp(s, e.vector) for s in line]
-            both = [
-                e.fma(floats[PARTS * v], e.constant(256.0), floats[PARTS * v + 1])
-                for v in range(self.vectors)
-            ]
-            found.append([e.b.fmul(score, scale) for score in both])
+            if sums_each == PARTS:
+                pairs = zip(floats[::2], floats[1::2], strict=True)
+                floats = [e.fma(high, e.constant(256.0), low) for high, low in pairs]
+            found.append([e.b.fmul(score, scale) for score in floats])
         return found
 
     def _add(
@@ -111,11 +126,21 @@ class ScanBytes(Scan):
             e.read(e.at(queries, step * self._step(e) + p * width), e.words, width)
             for p in range(parts)
         ]
-        found = list(sums)
+        found = []
+        each = self.vectors * sums_of(self.dot)
         for r in range(self.rows):
             four = self._four(e, e.at(x, r * self.dim + 4 * step), count)
-            for p in range(parts):
-                found[r * parts + p] = dot_bytes(e, found[r * parts + p], four, q[p], self.dot)
+            line = sums[r * each :][:each]
+            if self.dot == "pmaddwd":
+                halves = _halves(e, four)
+                for half in range(2):
+                    line = [
+                        add_pairs(e, total, halves[half], q[2 * v + half])
+                        for v, total in enumerate(line)
+                    ]
+            else:
+                line = [dot_bytes(e, total, four, q[p], self.dot) for p, total in enumerate(line)]
+            found += line
         return found
 
     def _four(self, e: Emitter, x: Address, count: int) -> Value:
@@ -135,7 +160,7 @@ class ScanBytes(Scan):
 
 def offset_bytes(e: Emitter, signed: Value, dot: str) -> Value:
     """Return bytes as the instruction takes features: unsigned ones are 128 more."""
-    return signed if dot == "sdot" else e.b.xor(signed, e.word(_SIGNS))
+    return e.b.xor(signed, e.word(_SIGNS)) if dot == "vpdpbusd" else signed
 
 
 def dot_bytes(e: Emitter, total: Value, four: Value, q: Value, dot: str) -> Value:
@@ -148,6 +173,22 @@ def dot_bytes(e: Emitter, total: Value, four: Value, q: Value, dot: str) -> Valu
     kind = ir.FunctionType(e.words, [e.words] * 3)
     function = declared(e, f"llvm.x86.avx512.vpdpbusd.{32 * e.lanes}", kind)
     return e.b.call(function, [total, four, q])
+
+
+def _halves(e: Emitter, four: Value) -> tuple[Value, Value]:
+    """Return bytes 0 and 2, and 1 and 3, of each four as numbers of 16 bits."""
+    short = ir.VectorType(ir.IntType(16), 2 * e.lanes)
+    eight = ir.Constant(short, [8] * (2 * e.lanes))
+    pairs = e.b.bitcast(four, short)
+    return e.b.ashr(e.b.shl(pairs, eight), eight), e.b.ashr(pairs, eight)
+
+
+def add_pairs(e: Emitter, total: Value, a: Value, b: Value) -> Value:
+    """Add products of two numbers of 16 bits each to a vector of int32."""
+    short = ir.VectorType(ir.IntType(16), 2 * e.lanes)
+    name = {4: "sse2.pmadd.wd", 8: "avx2.pmadd.wd", 16: "avx512.pmaddw.d.512"}[e.lanes]
+    function = declared(e, f"llvm.x86.{name}", ir.FunctionType(e.words, [short, short]))
+    return e.b.add(total, e.b.call(function, [e.b.bitcast(a, short), e.b.bitcast(b, short)]))
 
 
 def declared(e: Emitter, name: str, kind: Any) -> Any:

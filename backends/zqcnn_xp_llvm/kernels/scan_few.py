@@ -11,9 +11,15 @@ from llvmlite import ir
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.scan import Scan, append_hit
-from zqcnn_xp_llvm.kernels.scan_bytes import PARTS, declared, dot_bytes, offset_bytes
+from zqcnn_xp_llvm.kernels.scan_bytes import (
+    add_pairs,
+    declared,
+    dot_bytes,
+    offset_bytes,
+    sums_of,
+)
 
-__all__ = ["FEW_DIM", "ScanFewBytes", "few_starts"]
+__all__ = ["FEW_DIM", "ScanFewBytes", "few_bytes", "few_starts"]
 
 FEW_DIM = 512
 """Up to here ``256 * high + low`` of a whole feature is an int32."""
@@ -45,8 +51,9 @@ class ScanFewBytes(Kernel):
     Notes
     -----
     Arguments and entries are those of a scan with ``count`` vectors of one lane. Queries lie as:
-    (query, part, byte), the last vector of bytes ending with the feature, and 0 where it repeats
-    the one before; then an int32 for each query that is added to its sums.
+    (query, part, byte), or (query, value) of 16 bits for ``"pmaddwd"``; the last vector ends with
+    the feature, and is 0 where it repeats the one before. Then an int32 for each query that is
+    added to its sums.
     """
 
     pointers: ClassVar[tuple[str, ...]] = Scan.pointers
@@ -60,9 +67,10 @@ class ScanFewBytes(Kernel):
     def emit(self, e: Emitter) -> None:
         """Loop over rows, some at a time."""
         width = e.target.vector_bytes
-        starts = few_starts(self.dim, width)
+        starts = few_starts(self.dim, few_bytes(width, self.dot))
+        query_bytes = sums_of(self.dot) * len(starts) * width
         queries = self.address(e, "queries")
-        last = e.at(queries, self.count * PARTS * len(starts) * width)
+        last = e.at(queries, self.count * query_bytes)
         with e.loop(self.integer(e, "tiles")) as turn:
             row = e.mul(turn.index, self.rows)
             x = e.at(self.address(e, "x"), e.mul(turn.index, self.rows * self.dim))
@@ -72,13 +80,10 @@ class ScanFewBytes(Kernel):
                 for at in range(0, self.rows * self.dim, _LINE):
                     e.prefetch(e.at(x, _AHEAD + at))
             for r in range(self.rows):
-                values = [
-                    offset_bytes(e, e.read(e.at(x, r * self.dim + at), e.words, width), self.dot)
-                    for at in starts
-                ]
+                values = [self._values(e, e.at(x, r * self.dim + at)) for at in starts]
                 scale = e.load_scalar(e.at(scales, 4 * r))
                 for k in range(self.count):
-                    total = self._total(e, values, e.at(queries, k * PARTS * len(starts) * width))
+                    total = self._total(e, values, e.at(queries, k * query_bytes))
                     total = e.b.add(total, e.read(e.at(last, 4 * k), _I32, 4))
                     scores.append(e.b.fmul(e.b.sitofp(total, ir.FloatType()), scale))
                     limit = e.load_scalar(e.at(self.address(e, "floors"), 4 * k))
@@ -91,20 +96,34 @@ class ScanFewBytes(Kernel):
                         append_hit(e, hits, e.add(number, k), e.scalar(0.0), score, 1)
         e.finish()
 
+    def _values(self, e: Emitter, x: Address) -> Value:
+        """Load bytes as the instruction takes them."""
+        if self.dot == "pmaddwd":
+            count = 2 * e.lanes
+            found = e.read(x, ir.VectorType(ir.IntType(8), count), count)
+            return e.b.sext(found, ir.VectorType(ir.IntType(16), count))
+        return offset_bytes(e, e.read(x, e.words, e.target.vector_bytes), self.dot)
+
     def _total(self, e: Emitter, values: list[Value], query: Address) -> Value:
         width = e.target.vector_bytes
         sums = []
-        for part in range(PARTS):
+        for part in range(sums_of(self.dot)):
             total = e.word(0)
             for k, value in enumerate(values):
-                at = (part * len(values) + k) * width
-                total = dot_bytes(
-                    e, total, value, e.read(e.at(query, at), e.words, width), self.dot
-                )
+                q = e.read(e.at(query, (part * len(values) + k) * width), e.words, width)
+                if self.dot == "pmaddwd":
+                    total = add_pairs(e, total, value, q)
+                else:
+                    total = dot_bytes(e, total, value, q, self.dot)
             sums.append(total)
-        both = e.b.add(e.b.shl(sums[0], e.word(8)), sums[1])
+        both = sums[0] if len(sums) == 1 else e.b.add(e.b.shl(sums[0], e.word(8)), sums[1])
         name = f"llvm.vector.reduce.add.v{e.lanes}i32"
         return e.b.call(declared(e, name, ir.FunctionType(_I32, [e.words])), [both])
+
+
+def few_bytes(width: int, dot: str) -> int:
+    """Return how many bytes of a feature fill a vector: half of it, where they are widened."""
+    return width // 2 if dot == "pmaddwd" else width
 
 
 def few_starts(dim: int, width: int) -> list[int]:
