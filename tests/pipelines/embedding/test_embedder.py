@@ -106,15 +106,19 @@ def test_lengths_of_one(embedder, images):
     np.testing.assert_array_equal(always.embed(images, normed=False), embedder.embed(images))
 
 
-def test_a_network_with_its_channels_exchanged_takes_the_other_order(images):
-    graph = iresnet.build("LResNet18E-IR", seed=1)
-    crops = np.random.default_rng(1).integers(0, 256, (2, 112, 112, 3), np.uint8)
-    rgb = Embedder(graph, color="rgb", mean=0, scale=1, backend="numpy", threads=1)
-    swapped = swap_rgb_bgr(graph, ["conv0"])
-    bgr = Embedder(swapped, color="bgr", mean=0, scale=1, backend="numpy", threads=1)
-    wrong = Embedder(swapped, color="rgb", mean=0, scale=1, backend="numpy", threads=1)
+def test_resnet34_arcface_in_both_channel_orders():
+    """The original takes RGB, the converted twin BGR: one embedding."""
+    crops = np.random.default_rng(1).integers(0, 256, (1, 112, 112, 3), np.uint8)
+    original = iresnet.build("LResNet34E-IR", seed=1)
+    twin = swap_rgb_bgr(original, ["conv0"])
+    name = "face-recognition-resnet34-arcface"
+    rgb = Embedder(original, recipe=name, backend="numpy", threads=1)
+    bgr = Embedder(twin, recipe=f"{name}-bgr", backend="numpy", threads=1)
+    assert (rgb.recipe.color, bgr.recipe.color, rgb.dim) == ("rgb", "bgr", 512)
     want = rgb.embed(crops)
     close(bgr.embed(crops), want)
+    close(bgr.embed(crops[..., ::-1], color="bgr"), want)
+    wrong = Embedder(bgr.session, recipe=rgb.recipe)
     assert np.abs(wrong.embed(crops) - want).max() > 1e-2 * np.abs(want).max()
 
 
@@ -146,6 +150,8 @@ def test_a_card_with_a_builder_takes_weights(tmp_path):
     assert one.name == "lightcnn-9"
     with pytest.raises(InputError, match="'lightcnn-9' has no files here: give weights="):
         Embedder("lightcnn-9", backend="numpy", threads=1)
+    with pytest.raises(InputError, match="has no files here: give the path of yours, and recipe="):
+        Embedder("face-recognition-resnet34-arcface-bgr", random, backend="numpy", threads=1)
     to_safetensors(random, tmp_path / "bundle.safetensors")
     whole = Embedder(
         tmp_path / "bundle.safetensors", recipe="lightcnn-9", backend="numpy", threads=1

@@ -111,6 +111,11 @@ def _known(name: str) -> Card:
 
 def _built(card: Card, weights: Any) -> Graph:
     """Build the network of a card that has a builder instead of files."""
+    if not card.builder:
+        raise InputError(
+            f"model {card.name!r} has no files here: give the path of yours, and "
+            f"recipe={card.name!r}; {card.note}"
+        )
     if weights is None:
         raise InputError(f"model {card.name!r} has no files here: give weights=; {card.note}")
     from zqcnn_xp.formats.safetensors import load_state
