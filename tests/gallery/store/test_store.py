@@ -127,7 +127,7 @@ class Stores(RuleBasedStateMachine):
 
 
 TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+TestStores.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
 
 
 def test_what_was_opened_for_reading_cannot_be_written(make):

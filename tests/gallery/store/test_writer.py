@@ -1,6 +1,7 @@
 """One writer: its lock, appends that count whole or not at all, and a disk that is full."""
 
 import errno
+import os
 import subprocess
 import sys
 import threading
@@ -109,6 +110,66 @@ def test_another_thread_may_close_a_writer(make):
     closing.start()
     closing.join()
     Store.open(path, "a").close()
+
+
+def test_an_interrupt_just_after_a_commit(make, make_batch, monkeypatch):
+    """The rows are there, whatever was raised; the next append goes on from them."""
+    path, model = make([3])
+    batches = [make_batch(np.random.default_rng(0), 2, 4, start) for start in (3, 5)]
+    usual = files.WriterFiles.commit
+
+    def commit(self, **sizes):
+        usual(self, **sizes)
+        raise KeyboardInterrupt
+
+    with Store.open(path, "a") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(files.WriterFiles, "commit", commit)
+            with pytest.raises(KeyboardInterrupt):
+                store.append(*batches[0])
+        store.append(*batches[1])
+        for batch in batches:
+            model.add(batch)
+        model.check(store)
+    store = Store.open(path)
+    model.check(store)
+    assert store.verify().appends == 3
+    assert len(set(store.label_ids()[1])) == len(store.label_ids()[1])
+
+
+FORK = """
+import os, sys
+import numpy as np
+from zqcnn_xp.errors import StoreError, StoreLocked
+from zqcnn_xp.gallery.store import Store
+store = Store.open(sys.argv[1], "a")
+child = os.fork()
+if not child:
+    try:
+        store.append(np.ones((1, 4), np.float32), ["child"])
+    except StoreError as error:
+        print(error, flush=True)
+    store.close()
+    os._exit(0)
+os.waitpid(child, 0)
+try:
+    Store.open(sys.argv[1], "a")
+except StoreLocked:
+    print("locked")
+store.append(np.ones((1, 4), np.float32), ["parent"])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_does_not_write(make):
+    path, _ = make([3])
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, str(path)], capture_output=True, text=True, check=True
+    )
+    error, locked = done.stdout.splitlines()
+    assert "a writer that a fork of its process has as well" in error
+    assert locked == "locked"
+    assert Store.open(path).names[3:] == ["parent"]
 
 
 def test_threads_append_one_after_the_other(make):

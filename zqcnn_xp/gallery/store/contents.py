@@ -79,7 +79,8 @@ class Contents:
 
     def _map_rows(self) -> ArrayRows:
         commit = self._commit
-        values = mapped(self.path / ROWS, commit.dtype, (commit.rows, commit.dim))
+        stored = np.dtype(commit.dtype).newbyteorder("<").str
+        values = mapped(self.path / ROWS, stored, (commit.rows, commit.dim))
         if not commit.quantised:
             return ArrayRows(values)
         scales = mapped(self.path / SCALES, "<f4", (commit.rows,))

@@ -51,10 +51,16 @@ class WriterFiles:
         Its last commit.
     durable
         Whether a commit waits for the disk.
+
+    Attributes
+    ----------
+    last
+        The last commit.
     """
 
     def __init__(self, folder: Path, commit: Commit, *, durable: bool) -> None:
         self.folder = folder
+        self.last = commit
         self.durable = durable
         self._files: dict[str, FileIO] = {}
         try:
@@ -70,7 +76,7 @@ class WriterFiles:
 
     def begin(self, commit: Commit) -> None:
         """Start an append after a commit."""
-        self._commit = commit
+        self.last = commit
         self._recorded = False
         self._grown = {name: Growth(commit.end(name)) for name in commit.files}
 
@@ -92,7 +98,7 @@ class WriterFiles:
         if self.durable:
             self.sync()
         check_bytes = self._grown[CHECKS].end
-        commit = self._commit.following(check_bytes=check_bytes, check=crc32(checks), **sizes)
+        commit = self.last.following(check_bytes=check_bytes, check=crc32(checks), **sizes)
         write(self._files[LOG], self.folder / LOG, commit.sequence * RECORD, commit.packed())
         self._recorded = True
         if self.durable:
@@ -116,7 +122,7 @@ class WriterFiles:
         Data of a record that was written whole stay, in nobody's way: a reader may have seen it,
         and touching what is gone from a mapped file ends a process.
         """
-        commit = self._commit
+        commit = self.last
         cut(self._files[LOG], self.folder / LOG, (commit.sequence + 1) * RECORD)
         if self.durable:
             self.sync_log()
@@ -126,7 +132,7 @@ class WriterFiles:
 
     def overhang(self) -> dict[str, int]:
         """Return how many bytes of each file no commit covers."""
-        commit = self._commit
+        commit = self.last
         ends = {name: commit.end(name) for name in commit.files}
         ends[LOG] = (commit.sequence + 1) * RECORD
         sizes: Iterable[tuple[str, int]] = ((name, size_of(self.folder / name)) for name in ends)

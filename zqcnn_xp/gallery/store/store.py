@@ -197,8 +197,11 @@ class Store(Contents):
             found = "a store that was closed" if self._closed else "a store opened for reading"
             raise StoreError(str(self.path), "", found, "one opened with mode 'a'")
         before = len(self)
-        for part in ([batch] for batch in batches) if each else (batches,):
-            self._see(self._writer.append(part))
+        try:
+            for part in ([batch] for batch in batches) if each else (batches,):
+                self._writer.append(part)
+        finally:
+            self._see(self._writer.commit)
         return len(self) - before
 
     def refresh(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,7 +76,7 @@ class Writer:
 
     def __init__(self, folder: Path, commit: Commit, lock: FileLock, *, durable: bool) -> None:
         self.folder = folder
-        self.commit = commit
+        self._process = os.getpid()
         self._lock = lock
         self._one = Lock()
         self._broken = False
@@ -96,6 +97,11 @@ class Writer:
             )
             warnings.warn(message, TornAppendWarning, stacklevel=3)
 
+    @property
+    def commit(self) -> Commit:
+        """The last commit."""
+        return self._files.last
+
     def append(self, batches: Iterable[Batch]) -> Commit:
         """Append all batches as one: either all their rows count afterwards, or none does.
 
@@ -107,18 +113,22 @@ class Writer:
             If the disk is full or fails.
         """
         with self._one:
+            found = None
             if self._broken:
                 found = "a writer whose last append could not be taken back"
+            elif self._process != os.getpid():  # two would write over each other
+                found = "a writer that a fork of its process has as well"
+            if found is not None:
                 raise StoreError(str(self.folder), "", found, "a store that was opened again")
             try:
-                self.commit = self._append(batches)
+                return self._append(batches)
             except BaseException:
                 # Until taking back worked, nothing may be written over.
                 self._broken = True
+                self._labels = None
                 self._files.take_back()
                 self._broken = False
                 raise
-            return self.commit
 
     def _append(self, batches: Iterable[Batch]) -> Commit:
         start = self.commit
@@ -213,4 +223,5 @@ class Writer:
     def close(self) -> None:
         """Close the files and release the lock."""
         self._files.close()
-        self._lock.release()
+        if self._process == os.getpid():
+            self._lock.release()
