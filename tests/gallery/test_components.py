@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zqcnn_xp.gallery import components as module
 from zqcnn_xp.gallery.components import Components
 
 EDGES = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40)
@@ -28,12 +30,14 @@ def walk(count, edges):
 
 
 @settings(deadline=None)
-@given(EDGES, st.integers(1, 10))
-def test_as_a_walk(edges, step):
+@given(EDGES, st.integers(1, 10), st.sampled_from([2, 1 << 18]))
+def test_as_a_walk(edges, step, pairs):
     parts = Components(30)
-    for start in range(0, len(edges), step):
-        some = np.array(edges[start : start + step])
-        parts.join(some[:, 0], some[:, 1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_PAIRS", pairs)
+        for start in range(0, len(edges), step):
+            some = np.array(edges[start : start + step])
+            parts.join(some[:, 0], some[:, 1])
     assert parts.roots().tolist() == walk(30, edges)
 
 

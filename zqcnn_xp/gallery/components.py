@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Components"]
 
+# Pairs at a time: some 10 MB, were every pair of a block one.
+_PAIRS = 1 << 18
+
 
 class Components:
     """Which of ``count`` nodes hang together through the pairs seen so far.
@@ -44,7 +47,12 @@ class Components:
         return roots
 
     def join(self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> None:
-        """Join the components of ``first[i]`` and ``second[i]``, for all i at once."""
+        """Join the components of ``first[i]`` and ``second[i]``, for all i."""
+        for start in range(0, len(first), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            self._join(first[part], second[part])
+
+    def _join(self, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> None:
         one, other = self._find(first), self._find(second)
         while True:
             apart = one != other

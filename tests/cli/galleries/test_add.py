@@ -28,7 +28,7 @@ def test_only_what_is_new(cli, gallery, faces):
     assert found["Bo/3.png"] == "Bo"
     assert "Eve" in gallery("add", "known", "--aligned", "--force").out
     assert names(cli) == found
-    assert not list(cli.folder.glob("g.*"))
+    assert not list(cli.folder.glob(".g.*"))
 
 
 def test_features_have_length_1(cli, gallery):

@@ -38,3 +38,22 @@ def test_what_does_not_fit(cli, gallery):
     (cli.folder / "g.npy").write_bytes(b"words")
     assert gallery("import", "g.npy").code == 1
     assert gallery("info", "--json").document["features"] == 20
+
+
+def test_lengths(cli, gallery):
+    rows = np.random.default_rng(0).normal(size=(9, 32)).astype(np.float32)
+    rows[4] = 0
+    np.save(cli.folder / "f.npy", rows)
+    plain = gallery("import", "f.npy")
+    assert plain.code == 0
+    assert "--normalise" in plain.err
+    cli("gallery", "create", "h", "--dim", "32")
+    scaled = cli("gallery", "import", "h", "f.npy", "--normalise")
+    assert scaled.code == 0
+    assert "warning" not in scaled.err
+    found, _ = content(cli.folder / "h")
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(found, rows / np.where(lengths, lengths, 1), atol=1e-6)
+    cli("gallery", "create", "k", "--dim", "31")
+    assert cli("gallery", "import", "k", "f.npy", "--normalise").code == 2
+    assert cli("gallery", "info", "k", "--json").document["features"] == 0

@@ -112,6 +112,7 @@ def _batches(results: Iterator[Embedded], outcomes: list[Embedded]) -> Iterator[
 
 def _replaced(store: Store, folder: Path, batches: Iterator[Batch], names: set[str]) -> None:
     """Write a gallery with other rows for these names, and put it in the old one's place."""
+    import secrets
     import shutil
 
     import numpy as np
@@ -120,14 +121,18 @@ def _replaced(store: Store, folder: Path, batches: Iterator[Batch], names: set[s
     from zqcnn_xp.gallery.store import Store as Made
 
     kept = np.array([row for row, name in enumerate(store.names) if name not in names], np.int64)
-    fresh, old = (folder.with_name(f"{folder.name}.{word}") for word in ("new", "old"))
-    shutil.rmtree(fresh, ignore_errors=True)
+    token = secrets.token_hex(4)
+    fresh, old = (folder.with_name(f".{folder.name}.{token}.{word}") for word in ("new", "old"))
     origin = Origin.read(folder)
-    store.copy(fresh, kept).close()
-    if origin is not None:
-        origin.write(fresh)
-    with Made.open(fresh, "a") as made:
-        made.extend(batches)
+    try:
+        store.copy(fresh, kept).close()
+        if origin is not None:
+            origin.write(fresh)
+        with Made.open(fresh, "a") as made:
+            made.extend(batches)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
     store.close()
     folder.rename(old)
     fresh.rename(folder)

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.galleries.arguments import add_command, opened
 from zqcnn_xp.cli.galleries.export import add_format
 from zqcnn_xp.cli.output import note, print_json
+from zqcnn_xp.errors import InputError
+
+if TYPE_CHECKING:
+    from zqcnn_xp.gallery.store import Store
+    from zqcnn_xp.gallery.store.batch import Batch
 
 __all__ = ["add", "import_file"]
+
+# Rows looked at, and how far their lengths may be from 1: int8 rounds them by less.
+_LOOKED_AT, _AWAY = 1000, 0.02
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -24,17 +33,54 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         import_file,
     )
     add_format(parser)
+    parser.add_argument(
+        "--normalise", action="store_true", help="scale features to length 1, as photos' are"
+    )
 
 
 def import_file(args: argparse.Namespace) -> int:
     """Append the rows of the file."""
-    from zqcnn_xp.gallery.exchange import import_features
+    from zqcnn_xp.gallery.exchange import import_features, open_features
 
     with opened(args, "a") as found:
-        rows = import_features(found.store, args.file, args.format, names=args.names)
-        total = len(found.store)
+        store = found.store
+        before = len(store)
+        if args.normalise:
+            source = open_features(args.file, args.format, names=args.names)
+            if source.dim != store.dim:
+                found_dim = f"{source.dim} values of a feature in {source.name}"
+                raise InputError(f"found {found_dim}, expected {store.dim} as the gallery holds")
+            rows = store.extend(map(_unit, source.batches))
+        else:
+            rows = import_features(store, args.file, args.format, names=args.names)
+            _look_at_lengths(store, before)
+        total = len(store)
     if args.json:
         print_json({"gallery": str(args.gallery), "file": str(args.file), "rows": rows})
     else:
         note(f"{rows} rows of {args.file} appended, {total} in all")
     return 0
+
+
+def _unit(batch: Batch) -> Batch:
+    """Return a batch with features of length 1; zeros stay zeros."""
+    from zqcnn_xp.gallery.rows import as_rows, decoded
+    from zqcnn_xp.pipelines.embedding.forward import unit_rows
+
+    rows = as_rows(batch.features)
+    return batch._replace(features=unit_rows(decoded(rows, 0, rows.shape[0])))
+
+
+def _look_at_lengths(store: Store, before: int) -> None:
+    """Say so where the first of the new features are not of length 1."""
+    import numpy as np
+
+    from zqcnn_xp.gallery.rows import decoded
+
+    some = decoded(store.rows, before, min(len(store), before + _LOOKED_AT))
+    away = np.abs(np.linalg.norm(some, axis=1) - 1)
+    if away.max(initial=0) > _AWAY:
+        note(
+            "warning: found features that are not of length 1, so that similarities are no "
+            "cosines; --normalise scales them"
+        )
