@@ -123,3 +123,16 @@ def test_an_order_that_is_none(tmp_path: Path) -> None:
     path.write_bytes(_mat(rows=np.array([1, 2, 9])))
     with pytest.raises(DatasetError, match=r"order.mat.*from 1 to 9"):
         read_row_order(path, "rows")
+
+
+def test_mutants(judge: Any, damage: Any) -> None:
+    """Configurations damaged in any place: one error, or indices that are in range."""
+    whole = _config()
+
+    def read(data: bytes) -> None:
+        config = read_blufr_config(data)
+        for trial in config.trials:
+            for part in (trial.test, trial.gallery, trial.probes):
+                assert 0 <= part.min() <= part.max() < len(config.images)
+
+    judge(read).trials([lambda rng: damage.mutate(rng, whole)], worked=(0.02, 0.9))

@@ -122,6 +122,17 @@ def test_curve_is_the_operating_points_from_the_least_rate_on() -> None:
     assert found.curve[-1].tolist() == list(last)
 
 
+def test_highest_impostor_pairs() -> None:
+    rng = np.random.default_rng(7)
+    features, labels = rng.normal(size=(60, 12)), np.arange(60) // 3
+    features[50] = 2 * features[4] + 0.01 * rng.normal(size=12)  # one person, two names
+    highest = tar_at_far(features, labels, [0.01]).highest
+    assert (highest.first[0], highest.second[0]) == (4, 50)
+    assert highest.score[0] > 0.99
+    assert (np.diff(highest.score) <= 0).all()
+    assert (labels[highest.first] != labels[highest.second]).all()
+
+
 def test_a_rate_too_small_for_the_set() -> None:
     features, labels = np.eye(8) + 0.1, np.arange(8) // 2
     found = tar_at_far(features, labels, [1e-8, 0.5], replicates=3)
@@ -140,7 +151,11 @@ def test_rows_without_a_direction() -> None:
     found = tar_at_far(broken, labels, [0.1], drop_bad=True)
     assert found.dropped == (3, 17, 39)
     kept = np.delete(np.arange(40), [3, 17, 39])
-    assert found.points == tar_at_far(features[kept], labels[kept], [0.1]).points
+    same = tar_at_far(features[kept], labels[kept], [0.1])
+    assert found.points == same.points
+    assert len(found.highest.score) == 100
+    for row, other in zip(found.highest[1:], same.highest[1:], strict=True):
+        assert row.tolist() == kept[other].tolist()
 
 
 def test_texts_are_labels_too() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.bootstrap import accepted_count
+from zqcnn_xp.evaluation.top_impostors import Top
 
 __all__ = ["FARS", "ZQCNN_FARS", "FarPoint", "TarFar", "checked_rates", "rank_of"]
 
@@ -78,6 +79,9 @@ class TarFar:
         the logarithm.
     replicates
         Draws of the bootstrap, 0 without.
+    highest
+        The impostor pairs of the highest scores, 100 at most, with the rows of the features that
+        were given; None where only scores are known.
     """
 
     points: tuple[FarPoint, ...]
@@ -88,6 +92,7 @@ class TarFar:
     dropped: tuple[int, ...]
     curve: NDArray[np.float64]
     replicates: int
+    highest: Top | None = None
 
 
 def rank_of(far: float, impostors: int, compat: str | None = None) -> int:

@@ -29,6 +29,7 @@ __all__ = ["MAX_ACCEPTED", "tar_at_far"]
 MAX_ACCEPTED = 20_000_000
 """Impostor pairs that a rate may accept: they are held, with 20 bytes each, and twice as many."""
 _CURVE = 200
+_HIGHEST = 100
 
 
 def tar_at_far(
@@ -120,7 +121,7 @@ def tar_at_far(
     count = thread_count(threads)
     genuine = genuine_scores(vectors, identities, count)
     # Draws of people reach further down than the set itself.
-    keep = most + 1 + (max(1000, most // 2) if replicates else 0)
+    keep = max(most + 1, _HIGHEST) + (max(1000, most // 2) if replicates else 0)
     top = top_impostors(
         vectors, identities, keep, backend=backend, threads=threads, rescorers=count
     )
@@ -138,7 +139,15 @@ def tar_at_far(
         tuple(bad.tolist()),
         _curve(genuine, top, max(most, 1), impostors),
         replicates,
+        _highest(top, np.setdiff1d(np.arange(len(names) + len(bad)), bad)),
     )
+
+
+def _highest(top: Top, rows: NDArray[np.integer[Any]]) -> Top:
+    """Return the first pairs, with the numbers that their rows had before others were left out."""
+    some = slice(_HIGHEST)
+    first, second = (rows[column[some]].astype(np.int32) for column in (top.first, top.second))
+    return Top(top.score[some], first, second)
 
 
 def _point(

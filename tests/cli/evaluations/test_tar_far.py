@@ -81,6 +81,21 @@ def test_scores_are_written_and_read(cli: Any, features: np.ndarray, tmp_path: P
     assert (tmp_path / "s").stat().st_size == 2 * (tmp_path / "f").stat().st_size
 
 
+def test_most_alike_impostors_are_listed(cli: Any, features: np.ndarray) -> None:
+    result = cli("eval", "tar-far", "named.npz", "--far", "1e-3", "--pairs", 3)
+    rows = [line for line in result.out.splitlines() if ".jpg" in line]
+    document = cli("eval", "tar-far", "named.npz", "--far", "1e-3", "--json").document
+    pairs = document["highest_impostor_pairs"]
+    assert len(rows) == 3
+    assert len(pairs) == 100
+    for row, pair in zip(rows, pairs, strict=False):
+        assert [cell.strip() for cell in row.split("|")[1:4]] == [
+            pair["first"],
+            pair["second"],
+            f"{pair['score']:.5f}",
+        ]
+
+
 def test_curves_are_drawn(cli: Any, features: np.ndarray, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     assert cli("eval", "tar-far", "f.npz", "--roc", "a.png", "--det", "b.svg", "--json").document

@@ -74,8 +74,8 @@ def given_features(args: argparse.Namespace, path: Path) -> FeatureSet:
 
 def labelled_features(
     args: argparse.Namespace, path: Path
-) -> tuple[NDArray[Any] | Rows, NDArray[np.int64]]:
-    """Return features, and the identity of each.
+) -> tuple[NDArray[Any] | Rows, NDArray[np.int64], tuple[str, ...] | None]:
+    """Return features, the identity of each, and their names if they have any.
 
     Raises
     ------
@@ -93,17 +93,17 @@ def labelled_features(
         if len(labels) != n:
             expected = f"{n:,}, one a feature"
             raise DatasetError(str(args.labels), "", f"{len(labels):,} labels", expected)
-        return found.features, labels
+        return found.features, labels, found.names
     if args.images_per_identity is not None:
         each = args.images_per_identity
         if n % each:
             msg = f"--images-per-identity {each}: found {n:,} features, expected a multiple of it"
             raise InputError(msg)
-        return found.features, np.arange(n) // each
+        return found.features, np.arange(n) // each, found.names
     if found.labels is not None:
-        return found.features, found.labels
+        return found.features, found.labels, found.names
     by_folder = None if found.names is None else folder_labels(found.names)
     if by_folder is None:
         msg = f"{path}: found features without identities, expected --labels, --images-per-identity"
         raise InputError(f"{msg}, an array 'labels', or names with folders")
-    return found.features, by_folder
+    return found.features, by_folder, found.names

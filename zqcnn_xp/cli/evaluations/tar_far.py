@@ -57,6 +57,13 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="N",
         help="draw people N times for 95%% intervals of thresholds and true accept rates",
     )
+    parser.add_argument(
+        "--pairs",
+        type=positive_int,
+        metavar="N",
+        help="also list the N impostor pairs of the highest scores, 100 at most: people with two "
+        "names, most often",
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default 0)")
     parser.add_argument(
         "--dot", action="store_true", help="score by the dot product, without normalising"
@@ -100,11 +107,15 @@ def run(args: argparse.Namespace) -> int:
     if args.write_scores is not None:
         return _write(args)
     check_plots(args)
-    result = _from_scores(args) if args.scores is not None else _from_features(args)
-    if args.json:
-        print_json(document(result, args))
+    names = None
+    if args.scores is not None:
+        result = _from_scores(args)
     else:
-        show(result)
+        result, names = _from_features(args)
+    if args.json:
+        print_json(document(result, args, names))
+    else:
+        show(result, args.pairs or 0, names)
     draw(args, result)
     return 1 if result.dropped else 0
 
@@ -118,16 +129,18 @@ def _rates(args: argparse.Namespace) -> tuple[float, ...]:
 def _from_scores(args: argparse.Namespace) -> TarFar:
     from zqcnn_xp.evaluation.score_files import ScoreFiles, tar_at_far_of_files
 
-    if args.bootstrap or args.write_scores:
-        raise InputError("--scores: found an option that needs features; scores name no people")
+    if args.bootstrap or args.write_scores or args.pairs:
+        raise InputError("--scores: found an option that needs features; scores name nobody")
     return tar_at_far_of_files(ScoreFiles(*args.scores), _rates(args), compat=args.compat)
 
 
-def _from_features(args: argparse.Namespace) -> TarFar:
+def _from_features(args: argparse.Namespace) -> tuple[TarFar, tuple[str, ...] | None]:
     from zqcnn_xp.evaluation.tar_far import tar_at_far
 
-    return tar_at_far(
-        *labelled_features(args, args.features),
+    features, labels, names = labelled_features(args, args.features)
+    found = tar_at_far(
+        features,
+        labels,
         _rates(args),
         normalise=not args.dot,
         drop_bad=args.drop_bad,
@@ -137,6 +150,7 @@ def _from_features(args: argparse.Namespace) -> TarFar:
         backend=args.backend,
         threads=args.threads,
     )
+    return found, names
 
 
 def _write(args: argparse.Namespace) -> int:
@@ -144,7 +158,7 @@ def _write(args: argparse.Namespace) -> int:
 
     if args.scores is not None:
         raise InputError("--write-scores: expected FEATURES, whose scores are written")
-    features, labels = labelled_features(args, args.features)
+    features, labels, _ = labelled_features(args, args.features)
     scores, flags, info = args.write_scores
     genuine, impostors = export_scores(
         *(features, labels, scores, flags, info),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["document", "draw", "show"]
 
 
-def show(result: TarFar) -> None:
-    """Print the operating points as a table, and remarks on them."""
+def show(result: TarFar, pairs: int = 0, names: Sequence[str] | None = None) -> None:
+    """Print the operating points as a table, the first pairs as another, and remarks."""
     size = f"{result.genuine:,} genuine and {result.impostors:,} impostor pairs"
     if result.identities is not None:
         size = f"{result.images:,} images of {result.identities:,} identities, {size}"
@@ -27,6 +28,12 @@ def show(result: TarFar) -> None:
         head += ["threshold, 95 %", "TAR, 95 %"]
     rows = [_row(point, bool(result.replicates)) for point in result.points]
     print_table(head, rows, title=size, right=head)
+    if pairs:
+        found = [
+            (str(pair["first"]), str(pair["second"]), f"{pair['score']:.5f}")
+            for pair in _pairs(result, names)[:pairs]
+        ]
+        print_table(("impostor", "other", "score"), found, right=("score",))
     small = [point.far for point in result.points if point.threshold is None]
     if small:
         least = 1 / result.impostors
@@ -57,7 +64,24 @@ def _ends(ends: tuple[float | None, float | None] | None, form: str, scale: floa
     return " .. ".join("?" if end is None else form.format(scale * end) for end in ends)
 
 
-def document(result: TarFar, args: argparse.Namespace) -> dict[str, Any]:
+def _pairs(result: TarFar, names: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Return the impostor pairs of the highest scores, by names or by rows from 0 on."""
+    if result.highest is None:
+        return []
+    rows = zip(*(column.tolist() for column in result.highest), strict=True)
+    return [
+        {
+            "first": first if names is None else names[first],
+            "second": second if names is None else names[second],
+            "score": score,
+        }
+        for score, first, second in rows
+    ]
+
+
+def document(
+    result: TarFar, args: argparse.Namespace, names: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Return plain values, ready for JSON."""
     return {
         "protocol": "tar-far",
@@ -71,6 +95,7 @@ def document(result: TarFar, args: argparse.Namespace) -> dict[str, Any]:
         "dropped": list(result.dropped),
         "replicates": result.replicates,
         "points": [asdict(point) for point in result.points],
+        "highest_impostor_pairs": _pairs(result, names),
         "curve": dict(zip(("far", "tar", "threshold"), result.curve.T.tolist(), strict=True)),
     }
 
