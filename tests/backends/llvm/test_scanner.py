@@ -18,7 +18,7 @@ from zqcnn_xp_llvm.guarded import call_checked
 from zqcnn_xp_llvm.kernels.scan import HEAD, entry_bytes
 from zqcnn_xp_llvm.kernels.scan_bytes import byte_dots
 from zqcnn_xp_llvm.scanner import ByteScanner, FloatScanner, scanner_for
-from zqcnn_xp_llvm.target import NEON, host_target, target_for
+from zqcnn_xp_llvm.target import host_target
 
 DIMS = (1, 3, 16, 31, 64, 127, 130, 515)
 COUNTS = (1, 17, 70)
@@ -190,24 +190,6 @@ def test_no_kernel_for_other_types():
     assert scanner_for(code, "float16", 128) is None
     assert scanner_for(code, "float32", 0) is None
     assert scanner_for(code, "float32", 100_000) is None
-
-
-def test_which_processors_multiply_bytes():
-    base = {"avx2", "fma"}
-    full = {*base, "avx512f", "avx512dq", "avx512bw", "avx512vl"}
-    triple = "x86_64-linux-gnu"
-    for features, width, wanted in (
-        (set(), None, "pmaddwd"),
-        (base, None, "pmaddwd"),
-        ({*base, "avxvnni"}, None, "vpdpbusd"),
-        (full, None, "pmaddwd"),
-        ({*full, "avx512vnni"}, None, "vpdpbusd"),
-        ({*full, "avx512vnni"}, 256, "vpdpbusd"),
-        ({*full, "avx512vnni"}, "AVX2", "pmaddwd"),
-    ):
-        assert byte_dots(target_for("x86_64", triple, "some", features, width)) == wanted
-    assert byte_dots(NEON) is None
-    assert byte_dots(target_for("aarch64", "aarch64", "some", {"neon", "dotprod"})) == "sdot"
 
 
 def test_long_features_are_decoded():
