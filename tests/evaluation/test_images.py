@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from zqcnn_xp.errors import DatasetError, InputError
-from zqcnn_xp.evaluation import images as module
+from zqcnn_xp.evaluation import image_places as module
 from zqcnn_xp.evaluation.images import Crops, open_images
 
 

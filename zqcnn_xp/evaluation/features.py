@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.pairs import PairSet
+from zqcnn_xp.evaluation.pair_set import PairSet
 
 __all__ = [
     "Compared",

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.evaluation.features import cosines, finite_pairs
 from zqcnn_xp.evaluation.mat_file import load_mat
-from zqcnn_xp.evaluation.pairs import PairSet, contiguous_folds
+from zqcnn_xp.evaluation.pair_set import PairSet, contiguous_folds
 from zqcnn_xp.formats.source import ModelSource
 
 __all__ = ["LightCNN", "lightcnn", "lightcnn_scores", "read_mat_pairs"]
@@ -86,7 +86,7 @@ def lightcnn(features: ArrayLike, pairs: PairSet) -> LightCNN:
 
     Examples
     --------
-    >>> from zqcnn_xp.evaluation.pairs import pairs_of_rows
+    >>> from zqcnn_xp.evaluation.pair_set import pairs_of_rows
     >>> rows = [[1, 0], [1, 0.1], [1, 0], [0, 1]] * 2
     >>> lightcnn(rows, pairs_of_rows([True, False] * 2)).accuracy
     1.0

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import angles, finite_pairs, unit
-from zqcnn_xp.evaluation.pairs import PairSet
+from zqcnn_xp.evaluation.pair_set import PairSet
 
 __all__ = ["PairwiseAccuracy", "pairwise_accuracy"]
 
@@ -102,7 +102,7 @@ def pairwise_accuracy(
 
     Examples
     --------
-    >>> from zqcnn_xp.evaluation.pairs import pairs_of_rows
+    >>> from zqcnn_xp.evaluation.pair_set import pairs_of_rows
     >>> rows = [[1, 0], [1, 0.1], [1, 0], [0, 1]] * 2
     >>> pairwise_accuracy(rows, pairs_of_rows([True, False] * 2), subsets=2, order="pairs").accuracy
     1.0

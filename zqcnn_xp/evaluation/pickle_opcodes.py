@@ -8,12 +8,11 @@ and each place in the memo against the number of opcodes. Opcodes: Python's `pic
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable
 from typing import Any
 
-from zqcnn_xp.errors import DatasetError
 from zqcnn_xp.evaluation.pickle_calls import Refused, build, called, known
+from zqcnn_xp.evaluation.pickle_machine import Machine
 
 __all__ = ["MAX_OPCODES", "read_pickle"]
 
@@ -52,136 +51,44 @@ def read_pickle(file: str, data: bytes) -> Any:
     Traceback (most recent call last):
     zqcnn_xp.errors.DatasetError: a.bin, byte 0: found the name 'os.system', ...
     """
-    return _Machine(file, data).run()
-
-
-class _Machine:
-    """The stack, the marks and the memo of one file; values are inert."""
-
-    def __init__(self, file: str, data: bytes) -> None:
-        self.file = file
-        self.data = data
-        self.at = 0
-        self.opcode = 0
-        self.count = 0
-        self.encoded = 0
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
-
-    def error(self, found: str, expected: str) -> DatasetError:
-        return DatasetError(self.file, f"byte {self.opcode}", found, expected)
-
-    def run(self) -> Any:
-        while True:
-            self.opcode = self.at
-            code = self.take(1, "an opcode")[0]
-            if code == _STOP:
-                break
-            self.count += 1
-            if self.count > MAX_OPCODES:
-                raise self.error(f"over {MAX_OPCODES:,} opcodes", "fewer")
-            act = _OPCODES.get(code)
-            if act is None:
-                found = f"the pickle opcode {chr(code)!r} (0x{code:02x})"
-                raise self.error(found, "one that images and labels need")
-            try:
-                act(self)
-            except Refused as refused:
-                raise self.error(str(refused), "images and labels") from None
-        value = self.pop()
-        if self.stack or self.marks:
-            raise self.error("values left over at the end", "one")
-        if self.at != len(self.data):
-            raise self.error(f"{len(self.data) - self.at:,} bytes after the end", "none")
-        return value
-
-    def take(self, size: int, what: str) -> bytes:
-        """Read so many bytes, which must be there."""
-        left = len(self.data) - self.at
-        if size > left:
-            raise self.error(f"{left:,} bytes at the end", f"the {size:,} of {what}")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def number(self, size: int, *, signed: bool = False) -> int:
-        return int.from_bytes(self.take(size, "a number"), "little", signed=signed)
-
-    def line(self, longest: int | None = None) -> bytes:
-        """Read to the end of the line, as protocol 0 has its arguments."""
-        stop = len(self.data) if longest is None else min(len(self.data), self.at + longest + 1)
-        end = self.data.find(b"\n", self.at, stop)
-        if end < 0:
-            raise self.error("an argument without an end", "a line")
-        found = self.data[self.at : end]
-        self.at = end + 1
-        return found
-
-    def pop(self) -> Any:
-        floor = self.marks[-1] if self.marks else 0
-        if len(self.stack) <= floor:
-            raise self.error("an empty stack", "a value")
-        return self.stack.pop()
-
-    def popped(self, count: int) -> list[Any]:
-        """Pop so many values, in the order in which they came."""
-        return [self.pop() for _ in range(count)][::-1]
-
-    def since_mark(self) -> list[Any]:
-        if not self.marks:
-            raise self.error("no mark", "one")
-        start = self.marks.pop()
-        found = self.stack[start:]
-        del self.stack[start:]
-        return found
-
-    def extend(self, values: list[Any]) -> None:
-        target = self.pop()
-        if not isinstance(target, list):
-            raise self.error(f"values for a {type(target).__name__}", "a list")
-        target.extend(values)
-        self.stack.append(target)
-
-    def put(self, place: int) -> None:
-        # Picklers count on from 0 or 1: a larger place is a lie about what came before.
-        if not 0 <= place <= self.count:
-            raise self.error(f"the place {place} in the memo", f"at most {self.count}")
-        value = self.pop()
-        self.stack.append(value)
-        self.memo[place] = value
-
-    def get(self, place: int) -> None:
-        if place not in self.memo:
-            raise self.error(f"the place {place} of the memo", "one that was filled")
-        self.stack.append(self.memo[place])
-
-    def text_number(self) -> int:
-        line = self.line(10)
-        if not line.isdigit():
-            raise self.error(f"the argument {line!r}", "an integer of at least 0")
-        return int(line)
-
-    def text(self, data: bytes, *, escaped: bool = False) -> str:
+    machine = Machine(file, data)
+    while True:
+        machine.opcode = machine.at
+        code = machine.take(1, "an opcode")[0]
+        if code == _STOP:
+            break
+        machine.count += 1
+        if machine.count > MAX_OPCODES:
+            raise machine.error(f"over {MAX_OPCODES:,} opcodes", "fewer")
+        act = _OPCODES.get(code)
+        if act is None:
+            found = f"the pickle opcode {chr(code)!r} (0x{code:02x})"
+            raise machine.error(found, "one that images and labels need")
         try:
-            # The function itself: a codec's name would import its module.
-            return codecs.raw_unicode_escape_decode(data)[0] if escaped else data.decode("utf-8")
-        except UnicodeDecodeError:
-            raise self.error("damaged text", "UTF-8") from None
+            act(machine)
+        except Refused as refused:
+            raise machine.error(str(refused), "images and labels") from None
+    value = machine.pop()
+    if machine.stack or machine.marks:
+        raise machine.error("values left over at the end", "one")
+    if machine.at != len(data):
+        raise machine.error(f"{len(data) - machine.at:,} bytes after the end", "none")
+    return value
 
 
-def _proto(m: _Machine) -> None:
+def _proto(m: Machine) -> None:
     version = m.number(1)
     if version > 5:
         raise m.error(f"pickle protocol {version}", "0 to 5")
 
 
-def _frame(m: _Machine) -> None:
+def _frame(m: Machine) -> None:
     size, left = m.number(8), len(m.data) - m.at
     if size > left:
         raise m.error(f"a frame of {size:,} bytes", f"at most {left:,}")
 
 
-def _int_line(m: _Machine) -> None:
+def _int_line(m: Machine) -> None:
     line = m.line(12)
     if line in (b"00", b"01"):  # how protocols 0 and 1 write truth values
         m.stack.append(line == b"01")
@@ -191,12 +98,12 @@ def _int_line(m: _Machine) -> None:
     m.stack.append(int(line))
 
 
-def _name(m: _Machine) -> None:
+def _name(m: Machine) -> None:
     parts = [m.text(m.line(_LONGEST_NAME)) for _ in range(2)]
     m.stack.append(known(*parts))
 
 
-def _reduce(m: _Machine) -> None:
+def _reduce(m: Machine) -> None:
     function, args = m.popped(2)
     made = called(function, args)
     if isinstance(made, bytes):
@@ -207,34 +114,34 @@ def _reduce(m: _Machine) -> None:
     m.stack.append(made)
 
 
-def _build(m: _Machine) -> None:
+def _build(m: Machine) -> None:
     target, state = m.popped(2)
     build(target, state)
     m.stack.append(target)
 
 
-def _value(value: Any) -> Callable[[_Machine], None]:
+def _value(value: Any) -> Callable[[Machine], None]:
     return lambda m: m.stack.append(value)
 
 
-def _integer(size: int, *, signed: bool = False) -> Callable[[_Machine], None]:
+def _integer(size: int, *, signed: bool = False) -> Callable[[Machine], None]:
     return lambda m: m.stack.append(m.number(size, signed=signed))
 
 
-def _bytes(size: int) -> Callable[[_Machine], None]:
+def _bytes(size: int) -> Callable[[Machine], None]:
     return lambda m: m.stack.append(m.take(m.number(size), "a byte string"))
 
 
-def _text(size: int) -> Callable[[_Machine], None]:
+def _text(size: int) -> Callable[[Machine], None]:
     return lambda m: m.stack.append(m.text(m.take(m.number(size), "a text")))
 
 
-def _tuple(count: int) -> Callable[[_Machine], None]:
+def _tuple(count: int) -> Callable[[Machine], None]:
     return lambda m: m.stack.append(tuple(m.popped(count)))
 
 
 _STOP = ord(".")
-_OPCODES: dict[int, Callable[[_Machine], None]] = {
+_OPCODES: dict[int, Callable[[Machine], None]] = {
     0x80: _proto,
     0x95: _frame,
     ord("("): lambda m: m.marks.append(len(m.stack)),

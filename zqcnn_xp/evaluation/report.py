@@ -12,7 +12,7 @@ from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import cosines, finite_pairs, flip_rule
 from zqcnn_xp.evaluation.lightcnn import LightCNN, lightcnn
 from zqcnn_xp.evaluation.open_model_zoo import PairwiseAccuracy, pairwise_accuracy
-from zqcnn_xp.evaluation.pairs import PairSet
+from zqcnn_xp.evaluation.pair_set import PairSet
 from zqcnn_xp.evaluation.roc import Roc
 from zqcnn_xp.evaluation.ten_fold import TenFold, ten_fold
 from zqcnn_xp.evaluation.val_far import VAL_RULES
@@ -139,7 +139,7 @@ def evaluate_pairs(
 
     Examples
     --------
-    >>> from zqcnn_xp.evaluation.pairs import pairs_of_rows
+    >>> from zqcnn_xp.evaluation.pair_set import pairs_of_rows
     >>> rows = [[1, 0], [1, 0.1], [1, 0], [0, 1]] * 2
     >>> report = evaluate_pairs("toy", pairs_of_rows([True, False] * 2), rows)
     >>> report.rows()[0]

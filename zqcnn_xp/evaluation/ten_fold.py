@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import Compared, angles, finite_pairs, squared_distances, unit
-from zqcnn_xp.evaluation.pairs import PairSet, contiguous_folds
+from zqcnn_xp.evaluation.pair_set import PairSet, contiguous_folds
 from zqcnn_xp.evaluation.val_far import VAL_RULES, val_threshold
 
 __all__ = ["TenFold", "ten_fold"]
@@ -139,7 +139,7 @@ def ten_fold(
 
     Examples
     --------
-    >>> from zqcnn_xp.evaluation.pairs import pairs_of_rows
+    >>> from zqcnn_xp.evaluation.pair_set import pairs_of_rows
     >>> rows = [[1, 0], [1, 0.1], [1, 0], [0, 1]] * 2
     >>> found = ten_fold(rows, pairs_of_rows([True, False] * 2))
     >>> found.accuracy, found.thresholds.tolist()

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import cosines, finite_pairs, unit
-from zqcnn_xp.evaluation.pairs import PairSet
+from zqcnn_xp.evaluation.pair_set import PairSet
 
 __all__ = ["ZqcnnLfw", "zqcnn_lfw"]
 
@@ -73,7 +73,7 @@ def zqcnn_lfw(features: ArrayLike, pairs: PairSet) -> ZqcnnLfw:
 
     Examples
     --------
-    >>> from zqcnn_xp.evaluation.pairs import pairs_of_rows
+    >>> from zqcnn_xp.evaluation.pair_set import pairs_of_rows
     >>> rows = [[1, 0], [1, 0.1], [1, 0], [0, 1]] * 2
     >>> zqcnn_lfw(rows, pairs_of_rows([True, False] * 2)).accuracy
     1.0

@@ -1,0 +1,165 @@
+"""Where the images of a set are: below a folder, or in a zip archive that is read as it lies."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+from zqcnn_xp.errors import DatasetError, InputError
+from zqcnn_xp.vision.io import IMAGE_SUFFIXES
+
+__all__ = ["Images", "open_images"]
+
+_MAX_BYTES = 64 << 20
+"""Bytes of one image of an archive, inflated."""
+_MAX_MEMBERS = 10_000_000
+
+
+class Images(ABC):
+    """Images by name; a name is a path with ``/``, and another image suffix will do too.
+
+    Use as a context manager.
+    """
+
+    name: str
+
+    @abstractmethod
+    def find(self, name: str) -> str | None:
+        """Return where an image is, or None where it is not."""
+
+    @abstractmethod
+    def read(self, place: str) -> bytes | Path:
+        """Return what `find` found, as something to decode."""
+
+    def available(self, names: Sequence[str]) -> list[str]:
+        """Return those of the names that are there."""
+        return [name for name in names if self.find(name) is not None]
+
+    def __enter__(self) -> Images:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027 - a folder holds nothing open
+        """Close what is open."""
+
+
+class _Folder(Images):
+    """Images below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.name = str(root)
+
+    def find(self, name: str) -> str | None:
+        path = self.root / name
+        if path.is_file():
+            return str(path)
+        for suffix in IMAGE_SUFFIXES:
+            other = path.with_suffix(suffix)
+            if other.is_file():
+                return str(other)
+        return None
+
+    def read(self, place: str) -> bytes | Path:
+        return Path(place)
+
+
+class _Archive(Images):
+    """Images in a zip archive. Nothing is unpacked: member names are only compared."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except OSError:
+            raise
+        except Exception as error:  # BadZipFile, and what a damaged directory leaks
+            raise self._refused("", error) from error
+        members = self._zip.infolist()
+        if len(members) > _MAX_MEMBERS:
+            self._zip.close()
+            raise DatasetError(self.name, "", f"{len(members):,} files", f"{_MAX_MEMBERS:,}")
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for member in members:
+            self._members.setdefault(member.filename, member)
+        self._stems = {
+            str(PurePosixPath(name).with_suffix("")): name
+            for name in self._members
+            if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+        }
+        tops = {name.partition("/")[0] for name in self._stems if "/" in name}
+        # Archives of a folder have its name before all others.
+        self._prefix = f"{tops.pop()}/" if len(tops) == 1 else ""
+
+    def _refused(self, place: str, error: Exception) -> DatasetError:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        return DatasetError(self.name, place, f"a damaged archive ({reason})", "a zip archive")
+
+    def find(self, name: str) -> str | None:
+        for start in ("", self._prefix):
+            if start + name in self._members:
+                return start + name
+            stem = str(PurePosixPath(start + name).with_suffix(""))
+            if stem in self._stems:
+                return self._stems[stem]
+        return None
+
+    def read(self, place: str) -> bytes | Path:
+        member = self._members[place]
+        if member.file_size > _MAX_BYTES:
+            size = f"{member.file_size:,} bytes"
+            raise DatasetError(self.name, place, size, f"at most {_MAX_BYTES:,}")
+        try:
+            with self._zip.open(member) as file:
+                data = file.read(_MAX_BYTES + 1)
+        except Exception as error:  # zlib.error, EOFError, RuntimeError (a password) ... leak
+            raise self._refused(place, error) from error
+        if len(data) > _MAX_BYTES:
+            raise DatasetError(self.name, place, "more bytes", f"at most {_MAX_BYTES:,}")
+        return data
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+def open_images(path: str | os.PathLike[str]) -> Images:
+    """Open a folder or a zip archive of images.
+
+    Parameters
+    ----------
+    path
+        The folder, or a file that ends in ``.zip``. An archive's one top folder may be left out of
+        names.
+
+    Raises
+    ------
+    DatasetError
+        A damaged archive.
+    InputError
+        Neither a folder nor an archive.
+    OSError
+        If the file cannot be read.
+
+    Examples
+    --------
+    >>> with open_images(".") as images:
+    ...     images.find("no_such/image.jpg")
+    """
+    place = Path(path)
+    if place.is_dir():
+        return _Folder(place)
+    if place.suffix.lower() == ".zip":
+        return _Archive(place)
+    found = "a file of another kind" if place.exists() else "nothing there"
+    raise InputError(f"{place}: found {found}, expected a folder or a .zip archive of images")
