@@ -45,8 +45,9 @@ def features(tmp_path: Path) -> np.ndarray:
 
 def test_table_and_document(cli: Any, features: np.ndarray, tmp_path: Path) -> None:
     expected = blufr(features, read_blufr_config(tmp_path / "config.mat"))
-    text = cli("eval", "blufr", "config.mat", "--features", "f.npz")
+    text = cli("eval", "blufr", "config.mat", "--features", "f.npz", "--roc", "a.svg")
     assert text.code == 0
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()
     least, mean, spread = reported(expected.verification_at(1e-3))
     row = next(line for line in text.out.splitlines() if "VR at FAR 0.1%" in line)
     assert [cell.strip() for cell in row.split("|")[2:5]] == [
@@ -94,6 +95,7 @@ def test_missing_images(cli: Any, features: np.ndarray, tmp_path: Path) -> None:
         (("config.mat",), 2, "--features"),
         (("none.mat", "--features", "f.npz"), 1, "none.mat"),
         (("f.npz", "--features", "f.npz"), 1, "MATLAB"),
+        (("config.mat", "--features", "f.npz", "--roc", "a.gif"), 2, ".png"),
         (("config.mat", "--features", "short.npy"), 2, "found features of 3 images"),
         (("config.mat", "--features", "f.npz", "--order", "config.mat"), 1, "index_lightcnn"),
         (("config.mat", "--features", "twice.npz"), 1, "each image once"),

@@ -54,6 +54,12 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out images without features and report them, instead of failing",
     )
+    parser.add_argument(
+        "--roc",
+        type=Path,
+        metavar="FILE",
+        help="draw verification and identification rates over false accept rates: png, svg, pdf",
+    )
     add_features(parser)
     parser.set_defaults(run=run)
 
@@ -63,7 +69,12 @@ def run(args: argparse.Namespace) -> int:
     from zqcnn_xp.errors import DatasetError
     from zqcnn_xp.evaluation.blufr import blufr
     from zqcnn_xp.evaluation.blufr_config import read_blufr_config, read_row_order
+    from zqcnn_xp.evaluation.plots import check_suffix, save_figure
+    from zqcnn_xp.extras import needed
 
+    if args.roc is not None:
+        check_suffix(args.roc)
+        needed("matplotlib", extra="eval", purpose="drawing curves")
     config = read_blufr_config(args.config)
     found = given_features(args, args.features)
     features, names = found.array(), found.names
@@ -89,6 +100,11 @@ def run(args: argparse.Namespace) -> int:
                 f"trial {number}: left out {lost.test} test images, {lost.gallery} of the gallery, "
                 f"{lost.probes} probes, and {lost.unknown} probes whose gallery image is missing"
             )
+    if args.roc is not None:
+        from zqcnn_xp.evaluation.blufr_plots import blufr_figure
+
+        save_figure(blufr_figure({args.features.name: result}), args.roc)
+        note(f"drawn to {args.roc}")
     return 1 if result.missing else 0
 
 
