@@ -62,6 +62,18 @@ def test_only_what_is_asked_for(toy):
     assert [row[1] for row in report.rows()][-1] == "TPR at FAR 0.5"
 
 
+def test_intervals_by_draws(toy):
+    pairs, plain, _ = toy
+    report = evaluate_pairs("toy", pairs, plain, protocols=[], fars=[0.1], draws=50)
+    assert list(report.drawn) == ["area", "equal error rate", "TPR at FAR 0.1"]
+    low, high = report.drawn["area"]
+    assert low <= report.roc.auc <= high
+    assert report.to_dict()["roc"]["drawn"]["area"] == [low, high]
+    assert report.rows()[-1] == ("ROC, 95 % of draws", "TPR at FAR 0.1", report.rows()[-1][2])
+    again = evaluate_pairs("toy", pairs, plain, protocols=[], fars=[0.1], draws=50)
+    assert again.drawn == report.drawn
+
+
 def test_a_set_of_one_kind():
     pairs = pairs_of_rows([True] * 10)
     report = evaluate_pairs("one kind", pairs, np.random.default_rng(0).normal(size=(20, 4)))

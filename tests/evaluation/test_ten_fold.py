@@ -13,7 +13,6 @@ from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import flip_rule, unit
 from zqcnn_xp.evaluation.pairs import pairs_of_rows, read_pairs
 from zqcnn_xp.evaluation.ten_fold import ten_fold
-from zqcnn_xp.evaluation.val_far import VAL_RULES, val_threshold
 
 
 @pytest.fixture(scope="module")
@@ -175,22 +174,3 @@ def test_what_is_refused(change, words):
 def test_features_that_do_not_fit(features):
     with pytest.raises(InputError, match=r"features: found shape .*expected \(8, d\) numbers"):
         ten_fold(features, pairs_of_rows([True, False] * 2))
-
-
-def test_thresholds_of_val():
-    grid = np.arange(5.0)
-    far = np.array([0, 0, 0.5, 0.5, 1])
-    for target, expected in [
-        (0, [1, 1, 0, 1]),
-        (0.25, [1, 1.5, 1, 2]),
-        (0.5, [3, 3, 2, 3]),
-        (0.75, [3, 3.5, 3, 3.5]),
-        (1, [4, 4, 4, 4]),
-    ]:
-        assert [val_threshold(far, grid, target, rule) for rule in VAL_RULES] == expected
-    # where even the largest distance accepts fewer, old code said 0, which accepts nobody
-    few = far / 10
-    assert [val_threshold(few, grid, 0.5, rule) for rule in VAL_RULES] == [4, 4, 0, 0]
-    assert val_threshold(far + 0.1, grid, 0.05) == 0
-    with pytest.raises(InputError, match="rule='x'"):
-        val_threshold(far, grid, 0.1, "x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ from numpy.typing import ArrayLike
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import cosines, finite_pairs, flip_rule
+from zqcnn_xp.evaluation.intervals import Interval
 from zqcnn_xp.evaluation.lightcnn import LightCNN, lightcnn
 from zqcnn_xp.evaluation.open_model_zoo import PairwiseAccuracy, pairwise_accuracy
 from zqcnn_xp.evaluation.pair_set import PairSet
 from zqcnn_xp.evaluation.roc import Roc
+from zqcnn_xp.evaluation.roc_bootstrap import roc_intervals
 from zqcnn_xp.evaluation.ten_fold import TenFold, ten_fold
 from zqcnn_xp.evaluation.val_far import VAL_RULES
 from zqcnn_xp.evaluation.zqcnn_lfw import ZqcnnLfw, zqcnn_lfw
@@ -44,6 +46,8 @@ class PairReport:
         The curve of the cosines of all pairs; None where only one kind of pairs is there.
     fars
         False accept rates to report on it.
+    drawn
+        95 % intervals of the curve's figures by drawing pairs anew, where that was asked for.
     """
 
     name: str
@@ -53,6 +57,7 @@ class PairReport:
     refused: Mapping[str, str]
     roc: Roc | None
     fars: Sequence[float] = FARS
+    drawn: Mapping[str, Interval] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -67,6 +72,8 @@ class PairReport:
             }
             for rule in ("conservative", "kth-impostor"):
                 roc[rule] = [self.roc.tpr_at_far(far, rule).to_dict() for far in self.fars]
+            if self.drawn is not None:
+                roc["drawn"] = {name: list(ends) for name, ends in self.drawn.items()}
         return {
             "flip": self.flip,
             "protocols": {name: found.to_dict() for name, found in self.protocols.items()},
@@ -95,6 +102,8 @@ class PairReport:
                 low, high = point.interval
                 value = f"{point.tpr:.5f} [{low:.5f}, {high:.5f}] from {point.threshold:.5f}"
                 found.append((f"ROC, {rule}", f"TPR at FAR {far:g}", value))
+        for name, (low, high) in (self.drawn or {}).items():
+            found.append(("ROC, 95 % of draws", name, f"[{low:.5f}, {high:.5f}]"))
         return found
 
 
@@ -109,6 +118,8 @@ def evaluate_pairs(
     val_rule: str = "conservative",
     fars: Sequence[float] = FARS,
     omz: Mapping[str, Any] | None = None,
+    draws: int = 0,
+    seed: int = 0,
 ) -> PairReport:
     """Judge pairs by several protocols.
 
@@ -131,6 +142,8 @@ def evaluate_pairs(
         False accept rates to report on the ROC curve.
     omz
         Arguments of `zqcnn_xp.evaluation.open_model_zoo.pairwise_accuracy`.
+    draws, seed
+        Draw pairs anew so many times for intervals of the curve's figures; 0 makes none.
 
     Raises
     ------
@@ -176,7 +189,23 @@ def evaluate_pairs(
     if same.any() and not same.all():
         scores = cosines(compared.left, compared.right)
         roc = Roc.of(scores[same], scores[~same])
-    return PairReport(name, flip, pairs, found, refused, roc, tuple(fars))
+    drawn = None
+    if roc is not None and draws:
+        drawn = _intervals(roc, fars, draws, seed)
+    return PairReport(name, flip, pairs, found, refused, roc, tuple(fars), drawn)
+
+
+def _intervals(roc: Roc, fars: Sequence[float], draws: int, seed: int) -> dict[str, Interval]:
+    def at(far: float) -> Callable[[Roc], float]:
+        return lambda drawn: drawn.tpr_at_far(far).tpr
+
+    figures: dict[str, Callable[[Roc], float]] = {
+        "area": lambda drawn: drawn.auc,
+        "equal error rate": lambda drawn: drawn.eer(),
+        **{f"TPR at FAR {far:g}": at(far) for far in fars},
+    }
+    ends = roc_intervals(roc, list(figures.values()), count=draws, seed=seed)
+    return dict(zip(figures, ends, strict=True))
 
 
 def _ten_fold_rows(result: TenFold) -> list[tuple[str, str, str]]:

@@ -62,6 +62,8 @@ def test_the_golden_features(cli, shared_data):
         shared_data / "golden" / "lfw_mobilefacenet_features.npz",
         "--flip",
         "all",
+        "--bootstrap",
+        20,
         "--json",
     )
     assert result.code == 0, result.err
@@ -72,3 +74,5 @@ def test_the_golden_features(cli, shared_data):
     assert round(results[0]["protocols"]["omz"]["accuracy"], 5) == 0.9915
     rates = [round(point["tpr"], 5) for point in results[0]["roc"]["kth-impostor"]]
     assert rates == [0.99167, 0.981, 0.953]
+    low, high = results[0]["roc"]["drawn"]["TPR at FAR 0.001"]
+    assert 0.96 < low < 0.981 < high < 0.995

@@ -53,6 +53,8 @@ def judge(
             val_rule=args.val_rule,
             fars=args.far or FARS,
             omz=omz,
+            draws=args.bootstrap,
+            seed=args.seed,
         )
         for flip in chosen_flips(args)
     ]
