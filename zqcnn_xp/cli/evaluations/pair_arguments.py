@@ -79,6 +79,14 @@ def add_protocols(parser: argparse.ArgumentParser) -> None:
         "--omz-subsets", type=positive_int, default=10, metavar="N", help="its parts (default: 10)"
     )
     group.add_argument(
+        "--bootstrap",
+        type=positive_int,
+        default=0,
+        metavar="N",
+        help="draw pairs N times for 95%% intervals of the ROC curve's figures",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default 0)")
+    group.add_argument(
         "--roc", type=Path, metavar="FILE", help="draw the ROC curves: png, svg, pdf"
     )
     group.add_argument("--det", type=Path, metavar="FILE", help="draw the DET curves")
