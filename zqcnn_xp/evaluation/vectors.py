@@ -16,6 +16,7 @@ __all__ = ["Vectors", "described"]
 _BLOCK = 4096
 _PAIRS = 2048
 _SHOWN = 5
+_TINY = 1e-30
 
 
 class Vectors:
@@ -66,6 +67,11 @@ class Vectors:
                 wide *= wide
                 self._norms[start : start + _BLOCK] = np.sqrt(wide.sum(axis=1))
         self._normalise = normalise
+        # Where every reciprocal is a normal number, rows are scaled without leaving float32.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            self._inverse = (1 / self._norms).astype(np.float32)
+        size = np.abs(self._inverse)
+        self._plain = bool(((size > _TINY) & (size < 1 / _TINY)).all())
 
     def bad_rows(self) -> NDArray[np.intp]:
         """Return the rows that have no score: values that are no finite numbers, or all zeros."""
@@ -90,15 +96,17 @@ class Vectors:
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
         """Return some rows, (m, d) float32."""
-        found = self._read(rows)
-        if self._normalise:
-            found = found / self._norms[rows, None]
-        single: NDArray[np.float32] = found.astype(np.float32, copy=False)
-        return single
+        return self._scaled(self._read(rows), rows)
 
     def taken(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return single rows, (m, d) float32."""
-        found = self._gathered(rows)
+        return self._scaled(self._gathered(rows), rows)
+
+    def _scaled(
+        self, found: NDArray[Any], rows: slice | NDArray[np.integer[Any]]
+    ) -> NDArray[np.float32]:
+        if self._normalise and self._plain and found.dtype == np.float32:
+            return found * self._inverse[rows, None]
         if self._normalise:
             found = found / self._norms[rows, None]
         single: NDArray[np.float32] = found.astype(np.float32, copy=False)
