@@ -90,3 +90,15 @@ def test_damaged_files(store, mutations, save):
     file = io.BytesIO()
     save(file, features=store.rows[0:12], names=np.array(store.names[:]))
     mutations(file.getvalue(), read_npz, count=350)
+
+
+def test_the_features_of_lfw(shared_data, tmp_path, block, whole):
+    """A real archive with names of 80 characters."""
+    if block != 4096:
+        pytest.skip("once is enough")
+    path = shared_data / "golden" / "lfw_mobilefacenet_features.npz"
+    features, names, _ = whole(read_npz(path))
+    with np.load(path, allow_pickle=False) as archive:
+        assert np.array_equal(features, archive["feat"])
+        assert names == archive["files"].tolist()
+    assert len(names) == 13233

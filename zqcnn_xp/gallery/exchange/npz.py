@@ -203,6 +203,14 @@ def _write_texts(
         step = max(1, (1 << 20) // (4 * width))
         while part := list(islice(rest, step)):
             for text in part:
-                if text.endswith("\0") or any("\ud800" <= letter <= "\udfff" for letter in text):
+                if text.endswith("\0") or not _is_text(text):
                     raise InputError(f"found {text!r} in {name}, expected text without such bytes")
             file.write(np.array(part, f"<U{width}").tobytes())
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
