@@ -65,8 +65,8 @@ def test_a_folder_a_person(tmp_path):
         (tmp_path / "empty").mkdir(exist_ok=True)
 
 
-@pytest.mark.parametrize("batch", [1, 64])
-def test_faces_are_chosen_and_failures_are_outcomes(tmp_path, monkeypatch, batch):
+@pytest.mark.parametrize(("batch", "threads"), [(1, 1), (64, 3)])
+def test_faces_are_chosen_and_failures_are_outcomes(tmp_path, monkeypatch, batch, threads):
     monkeypatch.setattr(module, "_BATCH", batch)
     photo(tmp_path / "a.png", 200, 300)
     photo(tmp_path / "b.png", 90, 90)
@@ -75,7 +75,7 @@ def test_faces_are_chosen_and_failures_are_outcomes(tmp_path, monkeypatch, batch
     photos = find_photos(tmp_path)
 
     def outcomes(choice):
-        return list(embed_photos(photos, Mean(), Two(), choice=choice))
+        return list(embed_photos(photos, Mean(), Two(), choice=choice, threads=threads))
 
     central = outcomes("central")
     assert [len(one.features) for one in central] == [1, 0, 0, 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import DatasetError, InputError, ZqcnnError
+from zqcnn_xp.parallel import in_order
 from zqcnn_xp.pipelines.choice import choose_faces
 from zqcnn_xp.pipelines.faces import Faces
 from zqcnn_xp.vision.io import IMAGE_SUFFIXES, read_image
@@ -102,6 +104,7 @@ def embed_photos(
     *,
     choice: Choice = "central",
     normed: bool = True,
+    threads: int = 1,
 ) -> Iterator[Embedded]:
     """Find, align and embed the faces of photos.
 
@@ -118,6 +121,8 @@ def embed_photos(
         Which face of a photo counts, as `choose_faces` has it: ``"central"`` is ZQCNN's.
     normed
         Whether features are scaled to length 1.
+    threads
+        Photos that are read, and searched for faces, at the same time.
 
     Yields
     ------
@@ -131,40 +136,43 @@ def embed_photos(
         Another ``choice``.
     """
     choose_faces(Faces.empty(), (1, 1), choice)
-    waiting = iter(photos)
+    work = partial(_cut, embedder=embedder, detector=detector, choice=choice)
+    waiting = iter(in_order(work, photos, threads))
     while batch := list(islice(waiting, _BATCH)):
-        yield from _embedded(batch, embedder, detector, choice, normed)
+        crops = [one.crops for one in batch if len(one.crops)]
+        features = np.empty((0, embedder.dim), np.float32)
+        if crops:
+            features = embedder.embed(np.concatenate(crops), normed=normed)
+        at = 0
+        for one in batch:
+            part = features[at : at + len(one.meta)]
+            yield Embedded(one.photo, part, one.meta, one.error)
+            at += len(one.meta)
 
 
-def _embedded(
-    batch: list[Photo], embedder: Embedder, detector: Any, choice: Choice, normed: bool
-) -> Iterator[Embedded]:
-    """Embed all faces of a batch of photos in one call."""
-    nothing = np.empty((0, embedder.dim), np.float32)
-    crops: list[NDArray[np.uint8]] = []
-    metas: list[list[dict[str, Any] | None]] = []
-    errors: list[str] = []
-    for photo in batch:
-        meta: list[dict[str, Any] | None] = []
-        error = ""
-        try:
-            image = read_image(photo.path)
-            if detector is None:
-                crops.append(_sized(image, embedder.recipe.size, photo))
-                meta.append(None)
-            else:
-                found, meta = _cut(image, detector, embedder, choice)
-                crops += list(found)
-                error = "" if meta else f"{photo.path}: found no face"
-        except (ZqcnnError, OSError, MemoryError) as failure:
-            error = str(failure) or f"{photo.path}: {type(failure).__name__}"
-        metas.append(meta)
-        errors.append(error)
-    features = embedder.embed(np.stack(crops), normed=normed) if crops else nothing
-    at = 0
-    for photo, meta, error in zip(batch, metas, errors, strict=True):
-        yield Embedded(photo, features[at : at + len(meta)], meta, error)
-        at += len(meta)
+class _Cut(NamedTuple):
+    """The crops of one photo, (n, height, width, 3), and what `Embedded` says of them."""
+
+    photo: Photo
+    crops: NDArray[np.uint8]
+    meta: list[dict[str, Any] | None]
+    error: str = ""
+
+
+def _cut(photo: Photo, embedder: Embedder, detector: Any, choice: Choice) -> _Cut:
+    """Return the crops of one photo's faces; what goes wrong is said in the result."""
+    nothing = np.empty((0, *embedder.recipe.size, 3), np.uint8)
+    try:
+        image = read_image(photo.path)
+        if detector is None:
+            return _Cut(photo, _sized(image, embedder.recipe.size, photo)[None], [None])
+        found = _aligned(image, detector, embedder, choice)
+    except (ZqcnnError, OSError, MemoryError) as failure:
+        message = str(failure) or f"{photo.path}: {type(failure).__name__}"
+        return _Cut(photo, nothing, [], message)
+    if found is None:
+        return _Cut(photo, nothing, [], f"{photo.path}: found no face")
+    return _Cut(photo, *found)
 
 
 def _sized(image: NDArray[np.uint8], size: tuple[int, int], photo: Photo) -> NDArray[np.uint8]:
@@ -175,16 +183,16 @@ def _sized(image: NDArray[np.uint8], size: tuple[int, int], photo: Photo) -> NDA
     return image
 
 
-def _cut(
+def _aligned(
     image: NDArray[np.uint8], detector: Any, embedder: Embedder, choice: Choice
-) -> tuple[NDArray[np.uint8], list[dict[str, Any] | None]]:
+) -> tuple[NDArray[np.uint8], list[dict[str, Any] | None]] | None:
     """Return the aligned crops of the faces that count, and what is known of each."""
     from zqcnn_xp.pipelines.align import align_faces
 
     faces = detector.detect(image)
     chosen = choose_faces(faces, (image.shape[0], image.shape[1]), choice)
     if not len(chosen):
-        return np.empty((0, *embedder.recipe.size, 3), np.uint8), []
+        return None
     if chosen.kps is None:
         raise InputError("found faces without points, expected a detector that gives five")
     crops = align_faces(image, chosen.kps, embedder.recipe.template, backend=embedder.backend)

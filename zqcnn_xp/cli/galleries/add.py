@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.detector import add_detector, make_detector
-from zqcnn_xp.cli.galleries.arguments import add_command, add_model, embedder_for, opened
+from zqcnn_xp.cli.galleries.arguments import (
+    add_command,
+    add_model,
+    embedder_for,
+    opened,
+    photo_threads,
+)
 from zqcnn_xp.cli.output import note, print_json, print_table, tracked
 
 if TYPE_CHECKING:
@@ -69,7 +75,9 @@ def add_photos(args: argparse.Namespace) -> int:
         detector = None if args.aligned else make_detector(args)
         outcomes: list[Embedded] = []
         results = tracked(
-            embed_photos(wanted, embedder, detector, choice=args.choose), len(wanted), "embedding"
+            embed_photos(wanted, embedder, detector, choice=args.choose, threads=photo_threads()),
+            len(wanted),
+            "embedding",
         )
         batches = _batches(results, outcomes)
         if args.force:

@@ -28,6 +28,7 @@ __all__ = [
     "copy_gallery",
     "embedder_for",
     "opened",
+    "photo_threads",
     "scan_options",
     "threshold_for",
 ]
@@ -169,6 +170,14 @@ def scan_options(args: argparse.Namespace) -> dict[str, Any]:
     from zqcnn_xp.registry import get_backend
 
     return {"backend": get_backend(args.backend, device=args.device), "threads": args.threads}
+
+
+def photo_threads() -> int:
+    """Return how many photos are looked at at the same time: what was asked for, else 1."""
+    from zqcnn_xp.threads import thread_setting
+
+    setting = thread_setting()
+    return int(setting.value) if setting.asked else 1
 
 
 def copy_gallery(found: Opened, rows: Any, folder: Path) -> int:

@@ -14,6 +14,7 @@ from zqcnn_xp.cli.galleries.arguments import (
     add_model,
     embedder_for,
     opened,
+    photo_threads,
     scan_options,
     threshold_for,
 )
@@ -130,7 +131,7 @@ def _embedded(args: argparse.Namespace, errors: list[str]) -> tuple[Features, li
     threshold = threshold_for(args, embedder)
     detector = None if args.aligned else make_detector(args)
     features, names = [np.empty((0, embedder.dim), np.float32)], []
-    results = embed_photos(photos, embedder, detector, choice="all")
+    results = embed_photos(photos, embedder, detector, choice="all", threads=photo_threads())
     for outcome in tracked(results, len(photos), "embedding"):
         if outcome.error:
             errors.append(outcome.error)

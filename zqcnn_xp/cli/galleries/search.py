@@ -15,6 +15,7 @@ from zqcnn_xp.cli.galleries.arguments import (
     add_model,
     embedder_for,
     opened,
+    photo_threads,
     scan_options,
     threshold_for,
 )
@@ -80,7 +81,9 @@ def search(args: argparse.Namespace) -> int:
         detector = None if args.aligned else make_detector(args)
         good = [source for source in sources if not source.error]
         photos = (Photo(Path(source.path), source.path, None) for source in good)
-        results = embed_photos(photos, embedder, detector, choice=args.choose)
+        results = embed_photos(
+            photos, embedder, detector, choice=args.choose, threads=photo_threads()
+        )
         images = []
         for image in tracked(
             _searched(sources, results, gallery, found.store, args.top, threshold),
