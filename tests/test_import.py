@@ -12,7 +12,7 @@ import zqcnn_xp
 
 HEAVY = (
     *("numpy", "jax", "jaxlib", "cupy", "torch", "cv2", "onnx", "PIL", "rich", "google"),
-    "llvmlite",
+    *("llvmlite", "scipy", "matplotlib", "pyarrow", "faiss", "usearch", "filelock"),
 )
 
 

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from zqcnn_xp.errors import (
         BackendUnavailable,
         ConfigError,
+        DatasetError,
         FormatError,
         GraphError,
         ImageError,
         InputError,
+        PackageMissing,
         ShapeError,
+        StoreError,
+        StoreLocked,
         ZqcnnError,
     )
+    from zqcnn_xp.gallery import Gallery, Store
     from zqcnn_xp.graph import Graph
     from zqcnn_xp.pipelines import MTCNN, FaceAnalysis, Faces
+    from zqcnn_xp.pipelines.align import align_faces
+    from zqcnn_xp.pipelines.embedding import Embedder, verify
     from zqcnn_xp.registry import device_report, get_backend, list_backends
     from zqcnn_xp.session import Session, load
 
@@ -35,21 +42,30 @@ __all__ = [
     "Backend",
     "BackendUnavailable",
     "ConfigError",
+    "DatasetError",
+    "Embedder",
     "FaceAnalysis",
     "Faces",
     "FormatError",
+    "Gallery",
     "Graph",
     "GraphError",
     "ImageError",
     "InputError",
+    "PackageMissing",
     "Session",
     "ShapeError",
+    "Store",
+    "StoreError",
+    "StoreLocked",
     "ZqcnnError",
+    "align_faces",
     "device_report",
     "get_backend",
     "list_backends",
     "load",
     "using",
+    "verify",
 ]
 
 # Names are imported when first used, so that `import zqcnn_xp` costs next to nothing.
@@ -60,19 +76,28 @@ _HOME = {
     "Backend": "backend",
     "BackendUnavailable": "errors",
     "ConfigError": "errors",
+    "DatasetError": "errors",
+    "Embedder": "pipelines.embedding",
     "FormatError": "errors",
+    "Gallery": "gallery",
     "Graph": "graph",
     "GraphError": "errors",
     "ImageError": "errors",
     "InputError": "errors",
+    "PackageMissing": "errors",
     "Session": "session",
     "ShapeError": "errors",
+    "Store": "gallery",
+    "StoreError": "errors",
+    "StoreLocked": "errors",
     "ZqcnnError": "errors",
+    "align_faces": "pipelines.align",
     "device_report": "registry",
     "get_backend": "registry",
     "list_backends": "registry",
     "load": "session",
     "using": "config",
+    "verify": "pipelines.embedding",
 }
 
 
