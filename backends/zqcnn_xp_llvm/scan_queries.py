@@ -9,7 +9,7 @@ import numpy as np
 from zqcnn_xp_llvm.kernels.scan_bytes import PARTS
 from zqcnn_xp_llvm.kernels.scan_few import few_bytes, few_starts
 
-__all__ = ["pack_lanes", "pack_places", "round_queries"]
+__all__ = ["laid_by_place", "pack_lanes", "pack_places", "round_queries"]
 
 Host = np.ndarray[Any, Any]
 
@@ -71,16 +71,21 @@ def pack_places(whole: Host, dot: str, vector_bytes: int) -> Host:
         Bytes: vectors of each query, and an int32 each that is added to its sums.
     """
     wide = few_bytes(vector_bytes, dot)
-    starts = few_starts(whole.shape[1], wide)
-    parts = whole[:, None] if dot == "pmaddwd" else _parts(whole)
-    laid = np.stack([parts[..., at : at + wide] for at in starts], axis=2)
-    if len(starts) > 1:  # what the last vector repeats counts once
-        laid[:, :, -1, : starts[-2] + wide - starts[-1]] = 0
+    laid = laid_by_place(whole[:, None] if dot == "pmaddwd" else _parts(whole), wide)
     start = _start(_parts(whole), dot)
     # Modulo 2 ** 32, as the sums themselves.
     both = ((start[:, 0] << 8) + start[:, 1]).astype(np.int32)
     kind = np.int16 if dot == "pmaddwd" else np.int8
     return np.concatenate([laid.astype(kind).reshape(-1).view(np.int8), both.view(np.int8)])
+
+
+def laid_by_place(parts: Host, wide: int) -> Host:
+    """Return (q, parts, d) as (q, parts, vectors, wide): what the last vector repeats is 0."""
+    starts = few_starts(parts.shape[2], wide)
+    laid = np.stack([parts[..., at : at + wide] for at in starts], axis=2)
+    if len(starts) > 1:
+        laid[:, :, -1, : starts[-2] + wide - starts[-1]] = 0
+    return np.ascontiguousarray(laid)
 
 
 def _parts(whole: Host) -> Host:

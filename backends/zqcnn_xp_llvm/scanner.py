@@ -13,7 +13,8 @@ from zqcnn_xp_llvm.kernels.base import Kernel
 from zqcnn_xp_llvm.kernels.scan import HEAD, ScanFloats, entry_bytes, rounding
 from zqcnn_xp_llvm.kernels.scan_bytes import ScanBytes, byte_dots, sums_of
 from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_bytes
-from zqcnn_xp_llvm.scan_queries import pack_lanes, pack_places, round_queries
+from zqcnn_xp_llvm.kernels.scan_few_floats import ScanFewFloats
+from zqcnn_xp_llvm.scan_queries import laid_by_place, pack_lanes, pack_places, round_queries
 from zqcnn_xp_llvm.target import Target
 
 __all__ = ["ByteScanner", "FloatScanner", "scanner_for"]
@@ -130,17 +131,25 @@ class FloatScanner(_Scanner):
 
     def __init__(self, code: Code, queries: Host) -> None:
         (count, self.dim), lanes = queries.shape, code.target.lanes
-        self.vectors, rows, self.groups = _tile(code.target, count, 1)
-        super().__init__(code, count, lanes, self.groups * self.vectors)
-        self.take([ScanFloats(self.dim, self.vectors, r) for r in dict.fromkeys((rows, 1))])
+        kernels: list[Kernel]
+        if count < _MANY and lanes <= self.dim <= FEW_DIM:
+            self.groups = 1
+            super().__init__(code, count, 1, count)
+            kernels = [ScanFewFloats(self.dim, count, rows) for rows in (_TURN, 1)]
+            self.packed = laid_by_place(queries[:, None], lanes)
+        else:
+            vectors, rows, self.groups = _tile(code.target, count, 1)
+            super().__init__(code, count, lanes, self.groups * vectors)
+            kernels = [ScanFloats(self.dim, vectors, r) for r in dict.fromkeys((rows, 1))]
+            full = np.zeros((self.width * lanes, self.dim), np.float32)
+            full[:count] = queries
+            # (group, vector, lane, value) -> (group, value, vector, lane)
+            shape = (self.groups, vectors, lanes, self.dim)
+            self.packed = np.ascontiguousarray(full.reshape(shape).transpose(0, 3, 1, 2))
+        self.take(kernels)
         # Four times, as `rounding` is divided by it: what may overflow in between becomes infinite.
         with np.errstate(over="ignore"):
             self.peaks[:count] = 4 * np.abs(queries).max(axis=1, initial=0.0)
-        full = np.zeros((self.width * lanes, self.dim), np.float32)
-        full[:count] = queries
-        # (group, vector, lane, value) -> (group, value, vector, lane)
-        shape = (self.groups, self.vectors, lanes, self.dim)
-        self.packed = np.ascontiguousarray(full.reshape(shape).transpose(0, 3, 1, 2))
 
     def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
         """Return every score that may reach its floor, and how far it may be off."""

@@ -11,7 +11,17 @@ from llvmlite import ir
 from zqcnn_xp_llvm.codegen.emitter import Address, Emitter, Value
 from zqcnn_xp_llvm.kernels.base import Kernel
 
-__all__ = ["HEAD", "Scan", "ScanFloats", "any_lane", "append_hit", "entry_bytes", "rounding"]
+__all__ = [
+    "HEAD",
+    "Scan",
+    "ScanFloats",
+    "absolute",
+    "add_lanes",
+    "any_lane",
+    "append_hit",
+    "entry_bytes",
+    "rounding",
+]
 
 HEAD = 8
 """Bytes in front of the entries: how many there are."""
@@ -186,15 +196,10 @@ class ScanFloats(Scan):
     def _size(self, e: Emitter, x: Address) -> Value:
         if self.dim < e.lanes:
             values = [e.load_scalar(e.at(x, 4 * k)) for k in range(self.dim)]
-            return reduce(e.b.fadd, [_absolute(e, value) for value in values])
+            return reduce(e.b.fadd, [absolute(e, value) for value in values])
         starts = [*range(0, self.dim - e.lanes, e.lanes), self.dim - e.lanes]
-        total = reduce(e.b.fadd, [_absolute(e, e.load(e.at(x, 4 * k))) for k in starts])
-        lanes = e.lanes
-        while lanes > 1:
-            lanes //= 2
-            upper = e.shuffle(total, total, range(lanes, 2 * lanes))
-            total = e.b.fadd(e.shuffle(total, total, range(lanes)), upper)
-        return e.b.extract_element(total, ir.Constant(ir.IntType(32), 0))
+        total = reduce(e.b.fadd, [absolute(e, e.load(e.at(x, 4 * k))) for k in starts])
+        return add_lanes(e, total)
 
     def most(self, e: Emitter, score: Value, size: Value, scale: Value) -> Value:
         """Add the bound of rounding: infinite, where sums on the way may have been."""
@@ -221,7 +226,18 @@ def any_lane(e: Emitter, test: Any) -> Value:
     return e.b.icmp_unsigned("!=", e.b.bitcast(test, bits), ir.Constant(bits, 0))
 
 
-def _absolute(e: Emitter, value: Value) -> Value:
+def add_lanes(e: Emitter, vector: Value) -> Value:
+    """Return the sum of a vector's lanes, in halves."""
+    lanes = e.lanes
+    while lanes > 1:
+        lanes //= 2
+        upper = e.shuffle(vector, vector, range(lanes, 2 * lanes))
+        vector = e.b.fadd(e.shuffle(vector, vector, range(lanes)), upper)
+    return e.b.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+def absolute(e: Emitter, value: Value) -> Value:
+    """Return a float or a vector without its sign."""
     kind = value.type
     name = "llvm.fabs.f32" if kind == ir.FloatType() else f"llvm.fabs.v{kind.count}f32"
     function = e.module.globals.get(name)

@@ -19,7 +19,7 @@ from zqcnn_xp_llvm.kernels.scan_bytes import (
     sums_of,
 )
 
-__all__ = ["FEW_DIM", "ScanFewBytes", "few_bytes", "few_starts"]
+__all__ = ["FEW_DIM", "ScanFewBytes", "ask_ahead", "few_bytes", "few_starts"]
 
 FEW_DIM = 512
 """Up to here ``256 * high + low`` of a whole feature is an int32."""
@@ -76,9 +76,7 @@ class ScanFewBytes(Kernel):
             x = e.at(self.address(e, "x"), e.mul(turn.index, self.rows * self.dim))
             scales = e.at(self.address(e, "scales"), e.mul(row, 4))
             scores, tests = [], []
-            if e.target.asks_ahead:
-                for at in range(0, self.rows * self.dim, _LINE):
-                    e.prefetch(e.at(x, _AHEAD + at))
+            ask_ahead(e, x, self.rows * self.dim)
             for r in range(self.rows):
                 values = [self._values(e, e.at(x, r * self.dim + at)) for at in starts]
                 scale = e.load_scalar(e.at(scales, 4 * r))
@@ -119,6 +117,13 @@ class ScanFewBytes(Kernel):
         both = sums[0] if len(sums) == 1 else e.b.add(e.b.shl(sums[0], e.word(8)), sums[1])
         name = f"llvm.vector.reduce.add.v{e.lanes}i32"
         return e.b.call(declared(e, name, ir.FunctionType(_I32, [e.words])), [both])
+
+
+def ask_ahead(e: Emitter, x: Address, size: int) -> None:
+    """Ask for memory that is read a little later, as many bytes as are read now."""
+    if e.target.asks_ahead:
+        for at in range(0, size, _LINE):
+            e.prefetch(e.at(x, _AHEAD + at))
 
 
 def few_bytes(width: int, dot: str) -> int:

@@ -20,7 +20,7 @@ from zqcnn_xp_llvm.kernels.scan_bytes import byte_dots
 from zqcnn_xp_llvm.scanner import ByteScanner, FloatScanner, scanner_for
 from zqcnn_xp_llvm.target import host_target
 
-DIMS = (1, 3, 16, 31, 64, 127, 130, 515)
+DIMS = (1, 16, 31, 64, 130, 515)
 COUNTS = (1, 17, 70)
 
 
