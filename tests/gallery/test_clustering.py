@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.clustering import cluster
 from zqcnn_xp.gallery.rows import quantize
+from zqcnn_xp.registry import list_backends
 
 ANGLES = st.lists(st.integers(0, 359), min_size=1, max_size=40)
 
@@ -109,6 +110,20 @@ def test_people_are_found_again():
         for method in ("components", "density", "masters"):
             found = cluster(rows, 0.7, method=method)
             assert as_sets(found.labels.tolist()) == as_sets(people.tolist()), method
+
+
+def test_backends_agree():
+    random = np.random.default_rng(2)
+    features = random.normal(size=(700, 16)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    plain = cluster(features, 0.75, backend="numpy")
+    assert 1 < plain.sizes[0] < 700
+    names = [b.name for b in list_backends() if b.availability.ready and b.name != "numpy"]
+    for name in names:
+        for method in ("components", "masters"):
+            expected = cluster(features, 0.75, backend="numpy", method=method, conquer=0.8)
+            found = cluster(features, 0.75, backend=name, method=method, conquer=0.8)
+            np.testing.assert_array_equal(found.labels, expected.labels)
 
 
 @pytest.mark.parametrize(
