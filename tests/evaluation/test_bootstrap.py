@@ -79,6 +79,8 @@ def test_the_seed_decides() -> None:
     assert (one.tar != other.tar).any()
     with pytest.raises(InputError, match="0 replicates"):
         bootstrap(genuine, top, identities, FARS, 0)
+    with pytest.raises(InputError, match="seed -1"):
+        bootstrap(genuine, top, identities, FARS, 1, -1)
 
 
 def test_interval_covers_as_often_as_it_says() -> None:

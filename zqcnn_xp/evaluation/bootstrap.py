@@ -76,10 +76,13 @@ def bootstrap(
     Raises
     ------
     InputError
-        If ``replicates`` is less than 1.
+        If ``replicates`` is less than 1, or ``seed`` less than 0.
     """
-    if replicates < 1:
-        raise InputError(f"found {replicates} replicates, expected 1 or more")
+    if replicates < 1 or seed < 0:
+        msg = (
+            f"found {replicates} replicates and the seed {seed}, expected 1 or more, and 0 or more"
+        )
+        raise InputError(msg)
     images = np.bincount(identities).astype(np.float64)
     people = len(images)
     one, other = (identities[rows] for rows in (top.first, top.second))

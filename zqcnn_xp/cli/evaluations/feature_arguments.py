@@ -22,7 +22,11 @@ __all__ = ["add_features", "add_labels", "given_features", "labelled_features"]
 def add_features(parser: argparse.ArgumentParser) -> None:
     """Add what chooses features within a file."""
     group = parser.add_argument_group("features")
-    group.add_argument("--key", metavar="NAME", help="array of the features; default: features, ..")
+    group.add_argument(
+        "--key",
+        metavar="NAME",
+        help="array of the features; default: features, feat, embeddings, or the only matrix",
+    )
     group.add_argument(
         "--flip",
         choices=("none", "sum", "concatenate"),

@@ -34,7 +34,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "accepted if its score is not below the threshold.",
     )
     parser.add_argument(
-        "features", type=Path, nargs="?", metavar="FEATURES", help=".npz, .npy, .mat, or a store"
+        "features",
+        type=Path,
+        nargs="?",
+        metavar="FEATURES",
+        help=".npz, .npy, .mat, .parquet, or a feature store",
     )
     parser.add_argument(
         "--far",
@@ -136,6 +140,7 @@ def _from_scores(args: argparse.Namespace) -> TarFar:
 
 def _from_features(args: argparse.Namespace) -> tuple[TarFar, tuple[str, ...] | None]:
     from zqcnn_xp.evaluation.tar_far import tar_at_far
+    from zqcnn_xp.registry import get_backend
 
     features, labels, names = labelled_features(args, args.features)
     found = tar_at_far(
@@ -147,7 +152,7 @@ def _from_features(args: argparse.Namespace) -> tuple[TarFar, tuple[str, ...] | 
         replicates=args.bootstrap or 0,
         seed=args.seed,
         compat=args.compat,
-        backend=args.backend,
+        backend=get_backend(args.backend, device=args.device),
         threads=args.threads,
     )
     return found, names
