@@ -49,6 +49,16 @@ def test_found_read_and_decoded(place):
         assert not crops.damaged
 
 
+def test_an_ending_that_is_no_suffix_of_images(tmp_path):
+    (tmp_path / "1.jpg").write_bytes(png(1))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("1.jpg", png(1))
+    for place in (tmp_path, tmp_path / "a.zip"):
+        with open_images(place) as images:
+            # "1.2" is another image than "1.jpg", not the same with another suffix
+            assert images.available(["1.2", "1.png", "1"]) == ["1.png", "1"]
+
+
 def test_missing_and_damaged(place):
     with open_images(place) as images:
         if place.is_dir():

@@ -6,13 +6,13 @@ import os
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 
 from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.vision.io import IMAGE_SUFFIXES
 
-__all__ = ["Images", "open_images"]
+__all__ = ["Images", "open_images", "without_suffix"]
 
 _MAX_BYTES = 64 << 20
 """Bytes of one image of an archive, inflated."""
@@ -62,13 +62,11 @@ class _Folder(Images):
         self.name = str(root)
 
     def find(self, name: str) -> str | None:
-        path = self.root / name
-        if path.is_file():
-            return str(path)
-        for suffix in IMAGE_SUFFIXES:
-            other = path.with_suffix(suffix)
-            if other.is_file():
-                return str(other)
+        stem = without_suffix(name)
+        for other in (name, *(stem + suffix for suffix in IMAGE_SUFFIXES)):
+            path = self.root / other
+            if path.is_file():
+                return str(path)
         return None
 
     def read(self, place: str) -> bytes | Path:
@@ -94,9 +92,7 @@ class _Archive(Images):
         for member in members:
             self._members.setdefault(member.filename, member)
         self._stems = {
-            str(PurePosixPath(name).with_suffix("")): name
-            for name in self._members
-            if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+            without_suffix(name): name for name in self._members if without_suffix(name) != name
         }
         tops = {name.partition("/")[0] for name in self._stems if "/" in name}
         # Archives of a folder have its name before all others.
@@ -110,7 +106,7 @@ class _Archive(Images):
         for start in ("", self._prefix):
             if start + name in self._members:
                 return start + name
-            stem = str(PurePosixPath(start + name).with_suffix(""))
+            stem = without_suffix(start + name)
             if stem in self._stems:
                 return self._stems[stem]
         return None
@@ -131,6 +127,18 @@ class _Archive(Images):
 
     def close(self) -> None:
         self._zip.close()
+
+
+def without_suffix(name: str) -> str:
+    """Return a name without an image's suffix; another ending is part of the name.
+
+    Examples
+    --------
+    >>> without_suffix("Ann/Ann_0001.jpg"), without_suffix("Ann/1.2")
+    ('Ann/Ann_0001', 'Ann/1.2')
+    """
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - names are no paths of this machine
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
 
 
 def open_images(path: str | os.PathLike[str]) -> Images:

@@ -97,14 +97,16 @@ def _features(args: argparse.Namespace, pairs: PairSet, flips: bool) -> tuple[Pa
 
 
 def _ordered(pairs: PairSet, found: Features, allow_missing: bool) -> tuple[PairSet, Features]:
-    """Put features in the order of the pairs' names; a suffix or a folder above may differ."""
+    """Put features in the order of the pairs' names; an image's suffix may differ."""
+    from zqcnn_xp.evaluation.image_places import without_suffix
+
     place: dict[str, int] = {}
     for row, name in enumerate(found.names):
         place.setdefault(name.replace("\\", "/"), row)
-    stems = {name.rpartition(".")[0]: row for name, row in place.items()}
+    stems = {without_suffix(name): row for name, row in place.items()}
 
     def row_of(name: str) -> int | None:
-        return place.get(name, stems.get(name.rpartition(".")[0]))
+        return place.get(name, stems.get(without_suffix(name)))
 
     there = [name for name in pairs.names if row_of(name) is not None]
     pairs = pairs.available(there, allow_missing=allow_missing)
