@@ -87,8 +87,9 @@ def cluster(
 
     Notes
     -----
-    Memory: 40 bytes a feature, and the scan's blocks. Time: all n * (n - 1) / 2 pairs, twice for
-    ``"density"``; ``"masters"`` compares with masters only, which are fewer.
+    Memory: 60 to 190 bytes a feature, the more the more clusters there are, and the scan's blocks.
+    Time: all n * (n - 1) / 2 pairs, twice for ``"density"``; ``"masters"`` compares with masters
+    only, which are fewer.
 
     Examples
     --------

@@ -37,6 +37,10 @@ class Gallery:
     InputError
         If labels are missing.
 
+    Notes
+    -----
+    It sees a store as it is now: for what is appended later make another.
+
     Examples
     --------
     >>> gallery = Gallery(np.eye(3, dtype=np.float32), ["Ann", "Ann", "Bo"])

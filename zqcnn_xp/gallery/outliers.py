@@ -65,7 +65,7 @@ def find_outliers(
 
     Notes
     -----
-    Two passes over the features; 40 bytes a feature.
+    Two passes over the features; 75 bytes a feature.
 
     Examples
     --------
@@ -148,8 +148,8 @@ def find_mislabelled(
 
     Notes
     -----
-    Each feature looked at is compared with each pivot. Memory: as `find_outliers`, and blocks of
-    4,096 features.
+    Each feature looked at is compared with each pivot. Memory: 160 bytes a feature, and blocks of
+    4,096.
 
     Examples
     --------
