@@ -58,6 +58,23 @@ def test_photos_are_searched_for_faces(cli, gallery):
     assert 0 < y2 - y1 < 400
 
 
+def test_several_photos_of_one_person(cli, gallery, faces):
+    faces.save(cli.folder / "asked" / "1.png", "Cy", noise=60)
+    faces.save(cli.folder / "asked" / "2.png", "Cy")
+    (cli.folder / "asked" / "3.png").write_text("words")
+    arguments = ("search", "asked", "--aligned", "--threshold", "0.7", "--json")
+    result = gallery(*arguments, "--together")
+    assert result.code == 1
+    failed, found = result.document["images"]
+    assert "3.png" in failed["error"]
+    assert found["path"] == "asked/1.png, asked/2.png"
+    (together,) = found["faces"]
+    assert together["person"] == "Cy"
+    alone = [image["faces"][0] for image in gallery(*arguments).document["images"][:2]]
+    best = max(face["candidates"][0]["score"] for face in alone)
+    assert together["candidates"][0]["score"] == best
+
+
 def test_wrong_usage(gallery):
     nothing_known = gallery("search", "known/Ann", "--aligned")
     assert nothing_known.code == 2

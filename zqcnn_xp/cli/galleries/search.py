@@ -24,6 +24,7 @@ from zqcnn_xp.cli.output import note, print_json, print_table, tracked
 if TYPE_CHECKING:
     from zqcnn_xp.cli.files import Source
     from zqcnn_xp.gallery.gallery import Gallery
+    from zqcnn_xp.gallery.identities import Candidate
     from zqcnn_xp.gallery.photos import Embedded
     from zqcnn_xp.gallery.store import Store
 
@@ -60,6 +61,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         default="all",
         help="which faces of a photo are searched for (default: all)",
     )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="all photos show one person, the most central face of each: say who that is",
+    )
     add_model(parser)
     add_detector(parser)
 
@@ -81,12 +87,12 @@ def search(args: argparse.Namespace) -> int:
         detector = None if args.aligned else make_detector(args)
         good = [source for source in sources if not source.error]
         photos = (Photo(Path(source.path), source.path, None) for source in good)
-        results = embed_photos(
-            photos, embedder, detector, choice=args.choose, threads=photo_threads()
-        )
+        choice: Any = "central" if args.together and args.choose == "all" else args.choose
+        results = embed_photos(photos, embedder, detector, choice=choice, threads=photo_threads())
+        ask = _together if args.together else _searched
         images = []
         for image in tracked(
-            _searched(sources, results, gallery, found.store, args.top, threshold),
+            ask(sources, results, gallery, found.store, args.top, threshold),
             len(sources),
             "searching",
         ):
@@ -135,26 +141,54 @@ def _searched(
         if outcome.error:
             yield {"path": source.path, "error": outcome.error}
             continue
-        faces = []
         found = gallery.identify(outcome.features, top)
-        for meta, candidates in zip(outcome.meta, found, strict=True):
-            best = candidates[0] if candidates else None
-            known = best is not None and best.score >= threshold
-            faces.append(
-                {
-                    **({} if meta is None else {"bbox": meta["bbox"]}),
-                    "person": best.person if best is not None and known else None,
-                    "candidates": [
-                        {
-                            "person": candidate.person,
-                            "score": round(candidate.score, 6),
-                            "photo": store.names[candidate.row],
-                        }
-                        for candidate in candidates
-                    ],
-                }
-            )
+        faces = [
+            ({} if meta is None else {"bbox": meta["bbox"]}) | _face(candidates, store, threshold)
+            for meta, candidates in zip(outcome.meta, found, strict=True)
+        ]
         yield {"path": source.path, "faces": faces}
+
+
+def _together(
+    sources: list[Source],
+    results: Iterator[Embedded],
+    gallery: Gallery,
+    store: Store,
+    top: int,
+    threshold: float,
+) -> Iterator[dict[str, Any]]:
+    """Yield the documents of images that failed, and one of the person on the others."""
+    import numpy as np
+
+    parts, paths = [], []
+    for source in sources:
+        outcome = None if source.error else next(results)
+        error = source.error if outcome is None else outcome.error
+        if outcome is None or error:
+            yield {"path": source.path, "error": error}
+            continue
+        parts.append(outcome.features)
+        paths.append(source.path)
+    if paths:
+        features = np.concatenate(parts)
+        (candidates,) = gallery.identify(features, top, groups=np.zeros(len(features), np.int64))
+        yield {"path": ", ".join(paths), "faces": [_face(candidates, store, threshold)]}
+
+
+def _face(candidates: list[Candidate], store: Store, threshold: float) -> dict[str, Any]:
+    """Return who a face is, and whom it resembles."""
+    known = bool(candidates) and candidates[0].score >= threshold
+    return {
+        "person": candidates[0].person if known else None,
+        "candidates": [
+            {
+                "person": candidate.person,
+                "score": round(candidate.score, 6),
+                "photo": store.names[candidate.row],
+            }
+            for candidate in candidates
+        ],
+    }
 
 
 def _rows(image: dict[str, Any]) -> Iterator[tuple[str, ...]]:
