@@ -94,6 +94,8 @@ class Backend:
     """Name under which the plugin is registered."""
     jits: ClassVar[bool] = False
     """Every new input shape costs a compilation: callers round sizes up to buckets."""
+    small_images: ClassVar[int] = 32
+    """Images of a face's size that a network does best with at once."""
     pip: ClassVar[str | None] = None
     """Command that installs what the backend needs."""
     reduced_kernels: ClassVar[bool] = False

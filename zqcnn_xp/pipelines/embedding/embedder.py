@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Embedder"]
 
-BATCH = 32
-"""Images, mirrored ones counted, that a network sees at once."""
-
 Float32 = NDArray[np.float32]
 
 
@@ -46,8 +43,8 @@ class Embedder:
         How the network is fed: a `Recipe`, or the name of a card that says it; None takes that of
         the model's own card.
     batch
-        Images that the network sees at once. The embeddings do not depend on it but for the last
-        bits.
+        Images that the network sees at once, mirrored ones counted; None takes what suits the
+        backend. The embeddings do not depend on it but for the last bits.
     options
         Further arguments of `zqcnn_xp.load`, such as ``{"compat": "zqcnn"}``.
     **changes
@@ -81,11 +78,12 @@ class Embedder:
         device: Any = None,
         threads: int | None = None,
         recipe: Recipe | str | None = None,
-        batch: int = BATCH,
+        batch: int | None = None,
         options: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> None:
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        whole = isinstance(batch, int) and not isinstance(batch, bool)
+        if batch is not None and not (whole and batch >= 1):
             raise InputError(f"batch={batch!r}: expected an integer of at least 1")
         found = find_face_network(
             model,
@@ -98,7 +96,7 @@ class Embedder:
             changes=changes,
         )
         self.session, self.recipe, self.card = found
-        self.batch = batch
+        self.batch = self.backend.small_images if batch is None else batch
 
     def __repr__(self) -> str:
         return (
