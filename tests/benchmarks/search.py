@@ -17,10 +17,10 @@ from zqcnn_xp.bench.report import markdown
 from zqcnn_xp.bench.timing import Call, take_turns
 from zqcnn_xp.gallery.engines import build_index
 from zqcnn_xp.gallery.rows import ArrayRows, as_rows, decoded, quantize
-from zqcnn_xp.gallery.search import search
+from zqcnn_xp.gallery.search import search as exact_search
 from zqcnn_xp.registry import get_backend
 
-__all__ = ["search_tables"]
+__all__ = ["losses", "memory", "search"]
 
 DIM, K = 128, 10
 ROWS, QUICK_ROWS = 500_000, 20_000
@@ -59,11 +59,6 @@ print(json.dumps([status('VmHWM'), before, seconds, float(found.scores[0, 0])]))
 """
 
 
-def search_tables(options: Options) -> str:
-    """Return all tables."""
-    return "\n\n".join([_times(options), _losses(options), _memory(options)])
-
-
 def unit(n: int, dim: int, seed: int = 0) -> np.ndarray:
     """Draw features of length 1 in all directions: the hardest for any index."""
     rng = np.random.default_rng(seed)
@@ -80,14 +75,15 @@ def _near(x: np.ndarray, count: int) -> np.ndarray:
     return picked / np.linalg.norm(picked, axis=1, keepdims=True)
 
 
-def _times(options: Options) -> str:
+def search(options: Options) -> str:
+    """Return the table of times."""
     n = QUICK_ROWS if options.quick else ROWS
     x = unit(n, DIM)
     stored = quantize(x)
     sides: dict[str, Search] = {}
     for name in options.backends:
         made = get_backend(name, threads=None if name == "jax" else options.threads)
-        sides[f"{name}, float32"] = lambda q, b=made: search(q, x, K, backend=b)[:2]
+        sides[f"{name}, float32"] = lambda q, b=made: exact_search(q, x, K, backend=b)[:2]
         sides[f"{name}, int8 + float32"] = lambda q, b=made: search(
             q, stored, K, originals=x, backend=b
         )[:2]
@@ -159,7 +155,8 @@ def _recall(found: np.ndarray, wanted: np.ndarray) -> float:
     return float(np.mean([len(set(a.tolist()) & set(b.tolist())) / len(b) for a, b in pairs]))
 
 
-def _losses(options: Options) -> str:
+def losses(options: Options) -> str:
+    """Return the table of what stored features lose."""
     sets = {"length 1, all directions": unit(QUICK_ROWS if options.quick else 100_000, DIM)}
     golden = options.data / "golden" / "lfw_mobilefacenet_features.npz"
     if golden.exists():
@@ -170,10 +167,11 @@ def _losses(options: Options) -> str:
     for name, x in sets.items():
         progress(f"search: losses, {name}")
         queries = _near(x, 500) if name.startswith("length") else x[:: max(len(x) // 500, 1)]
-        wanted = search(queries, x, K)
+        wanted = exact_search(queries, x, K)
         for kind in ("float16", "int16", "int8"):
             stored = ArrayRows(x.astype("f2")) if kind == "float16" else quantize(x, kind)
-            plain, again = search(queries, stored, K), search(queries, stored, K, originals=x)
+            plain = exact_search(queries, stored, K)
+            again = exact_search(queries, stored, K, originals=x)
             off = np.abs(queries @ (decoded(stored, 0, len(x)) - x)[:2000].T)
             first = float((plain.indices[:, 0] == wanted.indices[:, 0]).mean())
             cells = [f"{first:.4f}", f"{_recall(plain.indices, wanted.indices):.4f}"]
@@ -185,7 +183,8 @@ def _losses(options: Options) -> str:
     return f"What stored features lose against float32:\n\n{markdown(head, rows)}"
 
 
-def _memory(options: Options) -> str:
+def memory(options: Options) -> str:
+    """Return the table of memory of a search of a mapped file."""
     n = QUICK_FILE_ROWS if options.quick else FILE_ROWS
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -207,12 +206,15 @@ def _memory(options: Options) -> str:
 
 
 def _write(folder: Path, n: int) -> None:
-    step = 1 << 16
+    """Write integers of all sizes, and scales that give each row the length 1."""
+    rng = np.random.default_rng(0)
+    step = 1 << 18
     with (folder / "rows").open("wb") as rows, (folder / "scales").open("wb") as scales:
         for start in range(0, n, step):
-            part = quantize(unit(min(step, n - start), DIM, seed=start))
-            rows.write(part[0:step].tobytes())
-            scales.write(part.scales.tobytes() if part.scales is not None else b"")
+            part = rng.integers(-127, 128, (min(step, n - start), DIM), np.int8)
+            rows.write(part.tobytes())
+            squares = np.einsum("ij,ij->i", part, part, dtype=np.float32)
+            scales.write((1 / np.sqrt(squares)).tobytes())
 
 
 def _child(code: str, arguments: list[Any]) -> list[float]:
