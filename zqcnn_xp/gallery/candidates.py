@@ -21,8 +21,8 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.ranking import leaders
 from zqcnn_xp.gallery.rows import Rows, decoded, error_norms
-from zqcnn_xp.gallery.scan import block_rows
 from zqcnn_xp.gallery.scanners import Scanner, find_scanner
+from zqcnn_xp.gallery.work import block_rows
 
 __all__ = ["Candidates"]
 

@@ -12,23 +12,21 @@ the features' lengths) from another backend, or another size of blocks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.backend import Backend
-from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.parallel import in_order
+from zqcnn_xp.gallery.floors import Floor
 from zqcnn_xp.gallery.rows import Features, as_rows, decoded
 from zqcnn_xp.gallery.scanners import Scanner, find_scanner
+from zqcnn_xp.gallery.work import block_rows, checked_queries, workers
+from zqcnn_xp.parallel import in_order
 from zqcnn_xp.registry import get_backend
-from zqcnn_xp.threads import thread_count
 
-__all__ = ["Floor", "Hits", "block_rows", "checked_queries", "scan", "scan_pairs", "workers"]
+__all__ = ["Floor", "Hits", "scan", "scan_pairs"]
 
-# Scores of a piece of work, and values of the features that are decoded for it.
-_SCORES, _VALUES = 1 << 22, 1 << 22
 # Features on the left of a piece of all pairs.
 _STRIP = 1024
 
@@ -47,50 +45,6 @@ class Hits(NamedTuple):
     query: NDArray[np.int64]
     row: NDArray[np.int64]
     score: NDArray[np.float32]
-
-
-class Floor:
-    """The least score that is wanted. It may be raised while a scan runs.
-
-    Parameters
-    ----------
-    value
-        One for all queries, or (q,). Rounded up to float32: a score of float32 reaches this one
-        if, and only if, it reaches the other.
-
-    Raises
-    ------
-    InputError
-        If a value is no number (NaN), or there are more than one dimension.
-
-    Examples
-    --------
-    >>> floor = Floor(0.5)
-    >>> floor.raise_to([0.4, 0.6])
-    >>> floor.value
-    array([0.5, 0.6], dtype=float32)
-    """
-
-    def __init__(self, value: ArrayLike = -np.inf) -> None:
-        self.value = _rounded_up(value)
-
-    def raise_to(self, value: ArrayLike) -> None:
-        """Take the larger of the floor and ``value``, one or (q,), for blocks to come."""
-        self.value = np.maximum(self.value, _rounded_up(value))
-
-    def of(self, queries: int) -> NDArray[np.float32]:
-        """Return (queries,) floors as they are now.
-
-        Raises
-        ------
-        InputError
-            If there are floors for another number of queries.
-        """
-        value = self.value
-        if value.shape not in ((), (queries,)):
-            msg = f"found floors for {len(value)} queries, expected one, or {queries}"
-            raise InputError(msg)
-        return np.array(np.broadcast_to(value, (queries,)), np.float32)
 
 
 def scan(
@@ -233,72 +187,3 @@ def _hits(
 
 def _seen(hits: Iterator[Hits]) -> Iterator[Hits]:
     return (found for found in hits if len(found.row))
-
-
-def workers(backend: Backend, scanner: Scanner, threads: int | None) -> int:
-    """Return how many threads call a scanner."""
-    if not scanner.parallel:
-        return 1
-    return thread_count(threads) if threads is not None else backend.threads or thread_count()
-
-
-def block_rows(queries: int, dim: int, block: int | None) -> int:
-    """Return how many rows a piece of work has, ``block`` if given.
-
-    Raises
-    ------
-    InputError
-        If ``block`` is less than 1.
-
-    Examples
-    --------
-    >>> block_rows(1, 128, None), block_rows(1024, 128, None)
-    (32768, 4096)
-    """
-    if block is None:
-        return max(min(_SCORES // max(queries, 1), _VALUES // max(dim, 1)), 256)
-    if block < 1:
-        msg = f"found blocks of {block} rows, expected 1 or more"
-        raise InputError(msg)
-    return block
-
-
-def checked_queries(queries: ArrayLike, dim: int) -> NDArray[np.float32]:
-    """Return queries as (q, d) float32.
-
-    Raises
-    ------
-    InputError
-        If they are not finite, or not of this dimension.
-
-    Examples
-    --------
-    >>> checked_queries([1.0, 2.0], 2).shape
-    (1, 2)
-    """
-    try:
-        found: NDArray[Any] = np.asarray(queries, np.float32)
-    except (TypeError, ValueError) as error:
-        msg = f"found queries that are no numbers ({error}), expected (q, {dim})"
-        raise InputError(msg) from error
-    if found.ndim == 1:
-        found = found[None]
-    if found.ndim != 2 or found.shape[1] != dim:
-        msg = f"found queries of shape {found.shape}, expected (q, {dim}) as the rows have"
-        raise InputError(msg)
-    if not np.isfinite(found).all():
-        row = int(np.argmin(np.isfinite(found).all(axis=1)))
-        msg = f"found a value that is no finite number in query {row}"
-        raise InputError(msg)
-    return found
-
-
-def _rounded_up(value: ArrayLike) -> NDArray[np.float32]:
-    exact = np.asarray(value, np.float64)
-    if exact.ndim > 1 or np.isnan(exact).any():
-        msg = "found a floor that is no number or (q,) numbers, expected no NaN"
-        raise InputError(msg)
-    with np.errstate(over="ignore"):
-        found: NDArray[np.float32] = exact.astype(np.float32)
-    short = found < exact
-    return np.where(short, np.nextafter(found, np.float32(np.inf)), found)

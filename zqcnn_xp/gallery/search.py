@@ -17,10 +17,11 @@ from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.candidates import Candidates
 from zqcnn_xp.gallery.candidates import Found as Pairs
-from zqcnn_xp.gallery.parallel import in_order
+from zqcnn_xp.gallery.floors import Floor
 from zqcnn_xp.gallery.ranking import All, Best
 from zqcnn_xp.gallery.rows import Features, Rows, as_rows
-from zqcnn_xp.gallery.scan import Floor, checked_queries, workers
+from zqcnn_xp.gallery.work import checked_queries, workers
+from zqcnn_xp.parallel import in_order
 from zqcnn_xp.registry import get_backend
 
 __all__ = ["Engine", "Found", "search"]
