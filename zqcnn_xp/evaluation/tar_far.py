@@ -84,7 +84,7 @@ def tar_at_far(
 
     Notes
     -----
-    Memory beyond the features: 8 bytes a row, 12 a genuine pair, up to 40 an impostor pair that the
+    Memory beyond the features: 12 bytes a row, 12 a genuine pair, up to 40 an impostor pair that the
     highest rate accepts, and some blocks of scores.
 
     Examples
