@@ -153,8 +153,9 @@ class FloatScanner(_Scanner):
 
     def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
         """Return every score that may reach its floor, and how far it may be off."""
-        # Products below normal numbers lose up to this.
-        least = _rounded_down(floors - self.dim * 2.0**-126)
+        # What is below normal numbers may be lost, of factors and of products.
+        lost = self.dim * 2.0**-126 * (1.0 + np.minimum(self.peaks[: self.count], 1e38))
+        least = _rounded_down(floors - lost)
         block = np.ascontiguousarray(block)
         query, row, score, size = self.entries(block, None, least, self.groups)
         return query, row, score, self.off(query, score, size)

@@ -84,7 +84,7 @@ def search(options: Options) -> str:
     for name in options.backends:
         made = get_backend(name, threads=None if name == "jax" else options.threads)
         sides[f"{name}, float32"] = lambda q, b=made: exact_search(q, x, K, backend=b)[:2]
-        sides[f"{name}, int8 + float32"] = lambda q, b=made: search(
+        sides[f"{name}, int8 + float32"] = lambda q, b=made: exact_search(
             q, stored, K, originals=x, backend=b
         )[:2]
     others = _peers(x, options.threads)

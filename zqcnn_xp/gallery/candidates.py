@@ -121,7 +121,9 @@ class Candidates:
         rounding = 4 * (self.dim + 2) * 2.0**-24 * self._lengths * longest
         # An overflow on the way may be no number, and no bound holds then.
         rounding[self._lengths * longest > _LARGE] = np.inf
-        return block, None, slack + rounding + self.dim * _SMALL
+        # Libraries may take what is below normal numbers for zero, of factors and of products.
+        lost = self.dim * _SMALL * (1 + self._lengths + longest)
+        return block, None, slack + rounding + lost
 
     def _stored_error(self, start: int, stop: int) -> float:
         if self.originals is self.rows:
