@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.graph import Graph
-from zqcnn_xp.pipelines.embedding.recipe import Recipe, recipe_of
+from zqcnn_xp.pipelines.embedding.card_recipe import recipe_of
+from zqcnn_xp.pipelines.embedding.recipe import Recipe
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.session import Session, load
 

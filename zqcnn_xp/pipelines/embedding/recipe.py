@@ -1,10 +1,9 @@
-"""How a face network is fed and read: the part of its card that turns a crop into an embedding."""
+"""How a face network is fed and read: what turns a crop into an embedding."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +11,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.vision.templates import Template, get_template
 
-if TYPE_CHECKING:
-    from zqcnn_xp_models import Card
-
-__all__ = ["FLIPS", "NETWORK_COLORS", "Recipe", "recipe_of"]
+__all__ = ["FLIPS", "NETWORK_COLORS", "Recipe"]
 
 NETWORK_COLORS = ("rgb", "bgr", "gray")
 FLIPS = ("none", "sum", "concatenate")
@@ -177,40 +173,6 @@ class Recipe:
         if isinstance(self.template, Template):
             found["template"] = self.template.name
         return {n: list(v) if isinstance(v, tuple) else v for n, v in found.items()}
-
-
-def recipe_of(card: Card) -> Recipe:
-    """Return the recipe of a model card.
-
-    Raises
-    ------
-    InputError
-        The model is none that embeds faces.
-
-    Examples
-    --------
-    >>> from zqcnn_xp_models import load_card
-    >>> recipe_of(load_card("mobilefacenet-zqcnn-v1")).color
-    'bgr'
-    """
-    table: Mapping[str, Any] = card.preprocessing
-    if card.task != "face recognition":
-        raise InputError(f"found model {card.name!r} for {card.task}, expected one that embeds")
-    width, height = table["size"]
-    return Recipe(
-        template=table["alignment"],
-        size=(height, width),
-        color=table["color"],
-        mean=_from_table(table["mean"]),
-        scale=_from_table(table["scale"]),
-        output=next(iter(card.outputs)),
-        flip=table.get("flip", "none"),
-        transposed=table.get("transposed", False),
-    )
-
-
-def _from_table(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _gray(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:

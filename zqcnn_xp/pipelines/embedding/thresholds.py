@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.pipelines.embedding.card_recipe import recipe_of
 from zqcnn_xp.pipelines.embedding.embedder import Embedder
-from zqcnn_xp.pipelines.embedding.recipe import recipe_of
 
 if TYPE_CHECKING:
     from zqcnn_xp_models.card import OperatingPoint
