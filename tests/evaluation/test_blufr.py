@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import DatasetError, InputError
-from zqcnn_xp.evaluation.blufr import OPEN_SET_FARS, RANKS, VERIFICATION_FARS, blufr, reported
+from zqcnn_xp.evaluation.blufr import blufr
 from zqcnn_xp.evaluation.blufr_config import BlufrConfig, Trial, read_blufr_config
+from zqcnn_xp.evaluation.blufr_result import OPEN_SET_FARS, RANKS, VERIFICATION_FARS, reported
 
 
 def _set() -> tuple[np.ndarray, BlufrConfig]:
@@ -21,12 +22,6 @@ def _set() -> tuple[np.ndarray, BlufrConfig]:
     probes = np.setdiff1d(np.arange(200), gallery)
     trials = (Trial(np.arange(200), gallery, probes), Trial(np.arange(20, 180), gallery, probes))
     return features, BlufrConfig("config.mat", images, labels, trials)
-
-
-def test_points_of_the_curves() -> None:
-    assert (len(VERIFICATION_FARS), len(OPEN_SET_FARS), len(RANKS)) == (74, 38, 19)
-    assert VERIFICATION_FARS[[0, 1, 2, 46, 73]].tolist() == [0, 1e-8, 2e-8, 1e-3, 1]
-    assert OPEN_SET_FARS[[1, 19, 36]].tolist() == [1e-4, 1e-2, 0.9]
 
 
 def test_order_and_names_do_not_matter() -> None:
@@ -44,20 +39,14 @@ def test_order_and_names_do_not_matter() -> None:
     assert (np.diff(plain.identification, axis=2) >= 0).all()  # in the rate
 
 
-def test_reported_is_the_mean_less_the_deviation_of_a_sample() -> None:
-    least, mean, spread = reported(np.array([0.9, 0.8]))
-    assert mean == pytest.approx(0.85)
-    assert spread == pytest.approx(0.1 / np.sqrt(2))
-    assert least == pytest.approx(mean - spread)
-    assert reported(np.array([0.5])) == (0.5, 0.5, 0)
-
-
 def test_missing_images_are_an_error_or_are_reported() -> None:
     features, config = _set()
     gone = [0, 1, 149, 150]  # a gallery image with a probe of it, and two more probes
     kept = np.setdiff1d(np.arange(200), gone)
     names = [config.images[i] for i in kept]
-    with pytest.raises(DatasetError, match=r"no features of 4 images \(p00_0.jpg, p00_1.jpg"):
+    with pytest.raises(
+        DatasetError, match=r"no usable features of 4 images \(p00_0.jpg, p00_1.jpg"
+    ):
         blufr(features[kept], config, names=names)
     found = blufr(features[kept], config, names=names, allow_missing=True)
     assert found.missing == tuple(config.images[i] for i in gone)
@@ -79,9 +68,12 @@ def test_wrong_arguments() -> None:
         blufr(features, config, names=["a", "b", "c"])
     with pytest.raises(InputError, match="int64"):
         blufr(np.ones((200, 3), np.int64), config)
-    features[7] = np.nan
-    with pytest.raises(InputError, match="1 rows of zeros or of no finite numbers: 7"):
-        blufr(features, config)
+    features[7, 3], features[19] = np.nan, 0
+    with pytest.raises(DatasetError, match=r"f.npz: .* 2 images \(p01_7.jpg, p03_19.jpg\)"):
+        blufr(features, config, file="f.npz")
+    left = blufr(features, config, allow_missing=True)
+    assert left.missing == ("p01_7.jpg", "p03_19.jpg")
+    assert np.isfinite(left.verification).all()
 
 
 def test_points_are_asked_for_by_value() -> None:

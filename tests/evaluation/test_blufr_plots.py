@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.blufr import OPEN_SET_FARS, RANKS, VERIFICATION_FARS, Blufr
 from zqcnn_xp.evaluation.blufr_plots import blufr_figure
+from zqcnn_xp.evaluation.blufr_result import OPEN_SET_FARS, RANKS, VERIFICATION_FARS, Blufr
 from zqcnn_xp.evaluation.plots import save_figure
 
 pytest.importorskip("matplotlib")

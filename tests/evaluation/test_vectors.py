@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.vectors import Vectors, described
+from zqcnn_xp.evaluation.vectors import Vectors, bad_rows_error
 from zqcnn_xp.gallery.rows import ArrayRows, quantize
 
 
@@ -89,4 +89,4 @@ def test_no_matrix_of_floats() -> None:
     for wrong in (np.ones(3), np.ones((3, 3), np.int32), np.ones((2, 2, 2))):
         with pytest.raises(InputError, match="expected \\(n, d\\)"):
             Vectors(wrong)
-    assert described(np.array([1, 2])) == "1, 2"
+    assert str(bad_rows_error(np.array([1, 2]), None)).endswith("numbers: 1, 2")

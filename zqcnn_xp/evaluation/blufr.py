@@ -9,7 +9,6 @@ deviation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,111 +17,23 @@ from threadpoolctl import threadpool_limits
 
 from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.evaluation.blufr_config import BlufrConfig, Trial, match_rows
+from zqcnn_xp.evaluation.blufr_result import (
+    OPEN_SET_FARS,
+    RANKS,
+    VERIFICATION_FARS,
+    Blufr,
+    LeftOut,
+)
 from zqcnn_xp.evaluation.blufr_trial import open_set, verification
 from zqcnn_xp.evaluation.pair_scores import unit_rows
+from zqcnn_xp.evaluation.vectors import Vectors
 from zqcnn_xp.parallel import in_order
 from zqcnn_xp.threads import thread_count
 
-__all__ = ["OPEN_SET_FARS", "RANKS", "VERIFICATION_FARS", "Blufr", "LeftOut", "blufr", "reported"]
+__all__ = ["blufr"]
 
 
-def _rates(least: int) -> NDArray[np.float64]:
-    """Return 0, then 1 to 9 times each power of ten from ``10**least`` to 0.1, then 1."""
-    powers = 10.0 ** np.arange(least, 0)
-    return np.concatenate([[0.0], np.kron(powers, np.arange(1, 10)), [1.0]])
-
-
-VERIFICATION_FARS = _rates(-8)
-"""False accept rates of the verification, 74."""
-OPEN_SET_FARS = _rates(-4)
-"""False accept rates of the identification, 38."""
-RANKS = np.array([*range(1, 11), *range(20, 101, 10)])
-"""Ranks of the identification, 19."""
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What a trial lost to images without features: numbers of images.
-
-    Parameters
-    ----------
-    test, gallery, probes
-        Missing themselves.
-    unknown
-        Probes that are there, but whose gallery images are all missing. They are left out, since
-        they would pass for impostors otherwise.
-    """
-
-    test: int
-    gallery: int
-    probes: int
-    unknown: int
-
-
-@dataclass(frozen=True)
-class Blufr:
-    """Rates of all trials; t trials, k or f rates, r ranks.
-
-    Parameters
-    ----------
-    verification
-        (t, 74) verification rates at `VERIFICATION_FARS`.
-    verification_thresholds
-        (t, 74) cosines.
-    identification
-        (t, 19, 38) detection and identification rates at `RANKS` and `OPEN_SET_FARS`.
-    identification_thresholds
-        (t, 38) cosines.
-    pairs
-        (t, 2) numbers of genuine and impostor pairs.
-    probes
-        (t, 2) numbers of genuine and impostor probes.
-    missing
-        Names of the images without features.
-    left_out
-        For each trial, what it lost to them.
-    """
-
-    verification: NDArray[np.float64]
-    verification_thresholds: NDArray[np.float64]
-    identification: NDArray[np.float64]
-    identification_thresholds: NDArray[np.float64]
-    pairs: NDArray[np.int64]
-    probes: NDArray[np.int64]
-    missing: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-
-    def verification_at(self, far: float = 1e-3) -> NDArray[np.float64]:
-        """Return (t,) the verification rate of each trial at one of `VERIFICATION_FARS`."""
-        return self.verification[:, _place(VERIFICATION_FARS, far)]
-
-    def identification_at(self, far: float = 1e-2, rank: int = 1) -> NDArray[np.float64]:
-        """Return (t,) the rate of each trial at one of `OPEN_SET_FARS` and one of `RANKS`."""
-        if rank not in RANKS:
-            raise InputError(f"found rank {rank}, expected one of {', '.join(map(str, RANKS))}")
-        row = int(np.flatnonzero(rank == RANKS)[0])
-        return self.identification[:, row, _place(OPEN_SET_FARS, far)]
-
-
-def reported(rates: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return mean - deviation, mean, and deviation over trials, with n - 1 as MATLAB's ``std``.
-
-    Examples
-    --------
-    >>> reported(np.array([0.5, 0.75, 1.0]))
-    (0.5, 0.75, 0.25)
-    """
-    mean = float(rates.mean())
-    spread = float(rates.std(ddof=1)) if rates.size > 1 else 0.0
-    return mean - spread, mean, spread
-
-
-def _place(fars: NDArray[np.float64], far: float) -> int:
-    found = np.flatnonzero(np.isclose(fars, far, rtol=1e-9, atol=0))
-    if not found.size:
-        raise InputError(f"found FAR {far}, expected one of the benchmark's, such as {fars[1]:g}")
-    return int(found[0])
 
 
 def blufr(
@@ -132,6 +43,7 @@ def blufr(
     names: Sequence[str] | None = None,
     allow_missing: bool = False,
     threads: int | None = None,
+    file: str = "features",
 ) -> Blufr:
     """Evaluate features on the trials of a configuration.
 
@@ -146,9 +58,12 @@ def blufr(
         n names of the images, matched without folders and suffixes. None: row i is image i of the
         configuration.
     allow_missing
-        Leave out images that have no features, and say so in the result, instead of failing.
+        Leave out images that have no features, or whose features are zero or not finite, and say so
+        in the result, instead of failing.
     threads
         Trials that run at the same time; None takes `zqcnn_xp.threads.thread_count`.
+    file
+        Where the features come from, for messages.
 
     Returns
     -------
@@ -158,10 +73,10 @@ def blufr(
     Raises
     ------
     DatasetError
-        Images without features, or two features of one image.
+        Images without features or with some that are zero or not finite, or two features of one
+        image.
     InputError
-        Features of another shape, a row of zeros or of no finite numbers, or a trial in which
-        nothing genuine or no impostor is left.
+        Features of another shape, or a trial in which nothing genuine or no impostor is left.
 
     Notes
     -----
@@ -171,12 +86,15 @@ def blufr(
     if features.ndim != 2 or features.dtype.kind != "f":
         msg = f"found features {features.shape} of {features.dtype}, expected (n, d) of floats"
         raise InputError(msg)
-    rows = _rows(len(features), config, names)
+    rows = _rows(len(features), config, names, file)
+    good = np.ones(len(features) + 1, bool)  # the last is that of images without features
+    good[Vectors(features).bad_rows()] = False
+    rows[~good[rows]] = -1
     missing = tuple(config.images[i] for i in np.flatnonzero(rows < 0))
     if missing and not allow_missing:
         shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        found = f"no features of {len(missing):,} images ({shown})"
-        raise DatasetError(config.file, "imageList", found, f"all {len(rows):,}")
+        found = f"no usable features of {len(missing):,} images ({shown})"
+        raise DatasetError(file, "", found, f"all {len(rows):,} of {config.file}")
     used = np.flatnonzero(rows >= 0)
     units = np.zeros((len(rows), features.shape[1]), np.float32)
     units[used] = unit_rows(features[rows[used]])
@@ -200,7 +118,7 @@ def blufr(
     )
 
 
-def _rows(n: int, config: BlufrConfig, names: Sequence[str] | None) -> NDArray[np.intp]:
+def _rows(n: int, config: BlufrConfig, names: Sequence[str] | None, file: str) -> NDArray[np.intp]:
     """Return the row of each image, or -1."""
     if names is None:
         if n != len(config.images):
@@ -209,7 +127,7 @@ def _rows(n: int, config: BlufrConfig, names: Sequence[str] | None) -> NDArray[n
         return np.arange(n)
     if len(names) != n:
         raise InputError(f"found {len(names):,} names for {n:,} features")
-    return match_rows(config.images, names, "features")
+    return match_rows(config.images, names, file)
 
 
 def _trial(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.blufr import OPEN_SET_FARS, VERIFICATION_FARS, Blufr
+from zqcnn_xp.evaluation.blufr_result import OPEN_SET_FARS, VERIFICATION_FARS, Blufr
 from zqcnn_xp.extras import needed
 
 __all__ = ["blufr_figure"]

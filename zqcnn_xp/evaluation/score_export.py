@@ -15,7 +15,7 @@ from zqcnn_xp.cli.files import writing
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.genuine_scores import pair_counts
 from zqcnn_xp.evaluation.score_files import SCALE
-from zqcnn_xp.evaluation.vectors import Vectors, described
+from zqcnn_xp.evaluation.vectors import Vectors, bad_rows_error
 from zqcnn_xp.gallery.rows import Rows
 
 __all__ = ["export_scores"]
@@ -32,6 +32,7 @@ def export_scores(
     *,
     dtype: Literal["float32", "int16"] = "float32",
     normalise: bool = True,
+    file: str | None = None,
 ) -> tuple[int, int]:
     """Write the score and the flag of every unordered pair, in the original's order.
 
@@ -52,6 +53,8 @@ def export_scores(
         ``"int16"``: 32,767 times the score, cut off towards zero.
     normalise
         Score pairs by the cosine, else by the dot product.
+    file
+        Where the features come from, for messages.
 
     Returns
     -------
@@ -63,6 +66,8 @@ def export_scores(
     InputError
         Shapes that do not fit, rows that have no direction, or more bytes than the disk has left:
         100,000 features take 25 GB, or 15 with int16.
+    DatasetError
+        Rows that have no direction, where a file is named.
     OSError
         If a file cannot be written.
     """
@@ -73,8 +78,7 @@ def export_scores(
         raise InputError(f"{msg}, expected one label a feature, float32 or int16")
     bad = vectors.bad_rows()
     if len(bad):
-        msg = f"found {len(bad):,} rows of zeros or of no finite numbers: {described(bad)}"
-        raise InputError(msg)
+        raise bad_rows_error(bad, file)
     _, identities = np.unique(names, return_inverse=True)
     counts = pair_counts(identities)
     needed = sum(counts) * (5 if dtype == "float32" else 3)

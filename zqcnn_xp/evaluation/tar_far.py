@@ -20,7 +20,7 @@ from zqcnn_xp.evaluation.far_points import FARS, FarPoint, TarFar, checked_rates
 from zqcnn_xp.evaluation.genuine_scores import Genuine, genuine_scores, pair_counts
 from zqcnn_xp.evaluation.poisson import poisson_interval
 from zqcnn_xp.evaluation.top_impostors import Top, reached, top_impostors
-from zqcnn_xp.evaluation.vectors import Vectors, described
+from zqcnn_xp.evaluation.vectors import Vectors, bad_rows_error
 from zqcnn_xp.gallery.rows import Rows
 from zqcnn_xp.threads import thread_count
 
@@ -44,6 +44,7 @@ def tar_at_far(
     compat: Literal["zqcnn"] | None = None,
     backend: str | Backend | None = None,
     threads: int | None = None,
+    file: str | None = None,
 ) -> TarFar:
     """Return thresholds and true accept rates at false accept rates, over all pairs.
 
@@ -69,6 +70,8 @@ def tar_at_far(
         is that of the next pair, which is not accepted any more.
     backend, threads
         Where and with how many threads products are computed.
+    file
+        Where the features come from, for messages.
 
     Returns
     -------
@@ -81,11 +84,13 @@ def tar_at_far(
     InputError
         Shapes that do not fit, rows that have no direction, a set without genuine or without
         impostor pairs, rates outside 0 to 1, or one that accepts more than `MAX_ACCEPTED` pairs.
+    DatasetError
+        Rows that have no direction, where a file is named.
 
     Notes
     -----
-    Memory beyond the features: 12 bytes a row, 12 a genuine pair, up to 40 an impostor pair that the
-    highest rate accepts, and some blocks of scores.
+    Memory beyond the features: 12 bytes a row, 12 a genuine pair, up to 40 an impostor pair that
+    the highest rate accepts, and some blocks of scores.
 
     Examples
     --------
@@ -104,8 +109,7 @@ def tar_at_far(
     bad = vectors.bad_rows()
     if len(bad):
         if not drop_bad:
-            msg = f"found {len(bad):,} rows of zeros or of no finite numbers: {described(bad)}"
-            raise InputError(msg)
+            raise bad_rows_error(bad, file)
         vectors, names = vectors.without(bad), np.delete(names, bad)
     people, identities = np.unique(names, return_inverse=True)
     genuine_pairs, impostors = pair_counts(identities)

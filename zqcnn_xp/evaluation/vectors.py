@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.errors import InputError
+from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.gallery.picked import PickedRows, gathered
 from zqcnn_xp.gallery.rows import Rows, decoded
 
-__all__ = ["Vectors", "described"]
+__all__ = ["Vectors", "bad_rows_error"]
 
 _BLOCK = 4096
 _PAIRS = 2048
@@ -144,12 +144,14 @@ class Vectors:
         return gathered(self._features, rows)
 
 
-def described(rows: NDArray[np.intp]) -> str:
-    """Return a few row numbers as text.
+def bad_rows_error(rows: NDArray[np.intp], file: str | None) -> DatasetError | InputError:
+    """Return the error about rows that have no score, of a file or of an argument.
 
     Examples
     --------
-    >>> described(np.arange(7))
-    '0, 1, 2, 3, 4, ...'
+    >>> print(bad_rows_error(np.arange(7), "f.npz"))
+    f.npz: found 7 rows of zeros or of no finite numbers: 0, 1, 2, 3, 4, ..., expected none
     """
-    return ", ".join(map(str, rows[:_SHOWN].tolist())) + (", ..." if len(rows) > _SHOWN else "")
+    shown = ", ".join(map(str, rows[:_SHOWN].tolist())) + (", ..." if len(rows) > _SHOWN else "")
+    found = f"{len(rows):,} rows of zeros or of no finite numbers: {shown}"
+    return InputError(f"found {found}") if file is None else DatasetError(file, "", found, "none")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from zqcnn_xp.evaluation.blufr import blufr, reported
+from zqcnn_xp.evaluation.blufr import blufr
 from zqcnn_xp.evaluation.blufr_config import read_blufr_config
+from zqcnn_xp.evaluation.blufr_result import reported
 
 LABELS = np.repeat(np.arange(40), 5)
 NAMES = [f"p{label:02}_{row:04}.jpg" for row, label in enumerate(LABELS)]
@@ -81,7 +82,9 @@ def test_missing_images(cli: Any, features: np.ndarray, tmp_path: Path) -> None:
     np.savez(tmp_path / "g.npz", features=features[3:], files=NAMES[3:])
     refused = cli("eval", "blufr", "config.mat", "--features", "g.npz")
     assert refused.code == 1
-    assert "no features of 3 images (p00_0000.jpg, p00_0001.jpg, p00_0002.jpg)" in refused.err
+    assert (
+        "no usable features of 3 images (p00_0000.jpg, p00_0001.jpg, p00_0002.jpg)" in refused.err
+    )
     left = cli("eval", "blufr", "config.mat", "--features", "g.npz", "--allow-missing")
     assert left.code == 1  # some of the inputs failed
     assert "VR at FAR" in left.out

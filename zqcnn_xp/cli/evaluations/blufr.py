@@ -12,7 +12,7 @@ from zqcnn_xp.cli.evaluations.feature_arguments import add_features, given_featu
 from zqcnn_xp.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
-    from zqcnn_xp.evaluation.blufr import Blufr
+    from zqcnn_xp.evaluation.blufr_result import Blufr
 
 __all__ = ["add"]
 
@@ -85,7 +85,12 @@ def run(args: argparse.Namespace) -> int:
             raise DatasetError(str(args.order), args.order_name, f"{len(order):,} rows", expected)
         features, names = features[order], None
     result = blufr(
-        features, config, names=names, allow_missing=args.allow_missing, threads=args.threads
+        features,
+        config,
+        names=names,
+        allow_missing=args.allow_missing,
+        threads=args.threads,
+        file=str(args.features),
     )
     if args.json:
         print_json(_document(result))
@@ -109,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(result: Blufr) -> None:
-    from zqcnn_xp.evaluation.blufr import reported
+    from zqcnn_xp.evaluation.blufr_result import reported
 
     rows = []
     for far in _VERIFICATION:
@@ -130,7 +135,12 @@ def _print(result: Blufr) -> None:
 
 
 def _document(result: Blufr) -> dict[str, Any]:
-    from zqcnn_xp.evaluation.blufr import OPEN_SET_FARS, RANKS, VERIFICATION_FARS, reported
+    from zqcnn_xp.evaluation.blufr_result import (
+        OPEN_SET_FARS,
+        RANKS,
+        VERIFICATION_FARS,
+        reported,
+    )
 
     def three(rates: Any) -> dict[str, float]:
         return dict(zip(("mean_minus_std", "mean", "std"), reported(rates), strict=True))

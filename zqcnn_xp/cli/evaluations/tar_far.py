@@ -154,6 +154,7 @@ def _from_features(args: argparse.Namespace) -> tuple[TarFar, tuple[str, ...] | 
         compat=args.compat,
         backend=get_backend(args.backend, device=args.device),
         threads=args.threads,
+        file=str(args.features),
     )
     return found, names
 
@@ -169,6 +170,7 @@ def _write(args: argparse.Namespace) -> int:
         *(features, labels, scores, flags, info),
         dtype="int16" if args.int16 else "float32",
         normalise=not args.dot,
+        file=str(args.features),
     )
     if args.json:
         files = {"scores": str(scores), "flags": str(flags), "info": str(info)}
