@@ -108,7 +108,8 @@ class _Scanner:
         found = hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
         row, vector = np.divmod(found["place"], self.width)
         query = vector[:, None] * self.lanes + np.arange(self.lanes)
-        most = found["scores"] + self.off(query, found["scores"], found["size"][:, None])
+        with np.errstate(over="ignore", invalid="ignore"):
+            most = found["scores"] + self.off(query, found["scores"], found["size"][:, None])
         passed = ~(most < least[query]) & (query < self.count)
         entry, lane = np.nonzero(passed)
         return query[entry, lane], row[entry], found["scores"][entry, lane], found["size"][entry]
