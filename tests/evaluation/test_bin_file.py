@@ -85,9 +85,7 @@ def test_what_is_refused(value, words):
 
 def test_too_large():
     data = pickle.dumps((IMAGES, [True, False]))
-    with pytest.raises(
-        DatasetError, match=r"found at least 1,\d+ bytes, expected at most 99"
-    ):
+    with pytest.raises(DatasetError, match=r"found at least 1,\d+ bytes, expected at most 99"):
         read_bin(data, max_bytes=99)
 
 
