@@ -11,7 +11,7 @@ import zqcnn_xp.evaluation.top_impostors as module
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.top_impostors import top_impostors
 from zqcnn_xp.evaluation.vectors import Vectors
-from zqcnn_xp.gallery.scan import Hits
+from zqcnn_xp.gallery.scan import Floor, Hits, scan_pairs
 
 
 def _all(vectors: Vectors, labels: np.ndarray) -> list[tuple[float, int, int]]:
@@ -56,6 +56,29 @@ def test_a_first_floor_that_is_too_high(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "_first_floor", lambda *_: float(expected.score[50]))
     for one, other in zip(top_impostors(vectors, labels, 200), expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_first_floor_that_hides_what_float32_rounded_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Enough scores above the floor do not prove that the best are among them."""
+    keep, rng = 200, np.random.default_rng(0)
+    # Scores differ by no more than float32 may round them by.
+    lengths = 1 + rng.uniform(0, 5e-7, (60, 1))
+    features = (np.ones((60, 8)) / 8**0.5 * lengths * (1 + rng.uniform(0, 1e-6, (60, 8)))).astype(
+        np.float32
+    )
+    vectors, labels = Vectors(features, normalise=False), np.arange(60)
+    expected = top_impostors(vectors, labels, keep, backend="numpy")
+    (hits,) = scan_pairs(vectors, Floor(-np.inf), backend="numpy")
+    floor = float(np.sort(hits.score)[-keep])
+    rounded = dict(zip(zip(*hits[:2], strict=True), hits.score.tolist(), strict=True))
+    pairs = [tuple(sorted(pair)) for pair in zip(*expected[1:], strict=True)]
+    assert any(rounded[pair] < floor for pair in pairs)  # else nothing is hidden
+    assert np.count_nonzero(hits.score >= floor) >= keep
+    monkeypatch.setattr(module, "_first_floor", lambda *_: floor + vectors.rounding())
+    found = top_impostors(vectors, labels, keep, backend="numpy")
+    assert found.score.tolist() == expected.score.tolist()
 
 
 def test_the_floor_rises_and_memory_stays() -> None:

@@ -6,7 +6,8 @@ scored again in float64. Nothing that belongs to the best can have been lost: we
 below the floor, its exact one would be below that of ``keep`` others.
 
 Where the floor begins is told by some pairs drawn by chance, low enough for twice as many as
-wanted. Should it have been too high all the same, the scan begins anew without.
+wanted. Should the exact score of rank ``keep`` turn out to be below it, pairs above may have
+been passed over, and the scan begins anew without it.
 """
 
 from __future__ import annotations
@@ -86,28 +87,36 @@ def top_impostors(
     ([0.8, 0.8], [0, 1], [3, 2])
     """
     begin = _first_floor(vectors, identities, keep)
-    for floor in (begin, -np.inf) if np.isfinite(begin) else (begin,):
-        held = _Held(vectors, identities, keep, floor)
+    for least in (begin, -np.inf) if np.isfinite(begin) else (begin,):
+        held = _Held(vectors, identities, keep, least - vectors.rounding())
         for hits in scan_pairs(vectors, held.floor, backend=backend, threads=threads):
             held.add(hits)
-        score, first, second = held.compact()
-        if len(score) >= keep:
+        top = _exact(vectors, held, rescorers)
+        # All whose exact score reaches this have been seen, and no others for certain.
+        if len(top.score) >= keep and top.score[keep - 1] >= least:
             break
+    if keep < len(top.score):
+        some = reached(top.score, top.score[keep - 1])
+        top = Top(top.score[:some], top.first[:some], top.second[:some])
+    return top
+
+
+def _exact(vectors: Vectors, held: _Held, threads: int) -> Top:
+    """Score what a scan has left in float64, and put it in order."""
+    score, first, second = held.compact()
     exact = np.empty(len(score))
 
     def scored(part: slice) -> tuple[slice, NDArray[np.float64]]:
         return part, vectors.scores(first[part], second[part])
 
     parts = [slice(at, at + _RESCORED) for at in range(0, len(score), _RESCORED)]
-    for part, values in in_order(scored, parts, rescorers):
+    for part, values in in_order(scored, parts, threads):
         exact[part] = values
     worst = float(np.abs(exact - score).max(initial=0.0))
     if worst > held.margin / 2:
         msg = f"found scores off by {worst:.2g}, expected float32's {held.margin / 2:.2g} at most"
         raise InputError(f"{msg}: take another backend or precision")
     order = np.argsort(exact)[::-1]
-    if keep < len(order):
-        order = order[: reached(exact[order], exact[order[keep - 1]])]
     return Top(exact[order], first[order], second[order])
 
 
@@ -123,7 +132,7 @@ def reached(descending: NDArray[np.float64], threshold: float) -> int:
 
 
 def _first_floor(vectors: Vectors, identities: NDArray[np.integer[Any]], keep: int) -> float:
-    """Return a score that about twice as many impostors as wanted reach; -inf for small sets."""
+    """Return an exact score that some twice as many impostors as wanted reach; or -inf."""
     _, impostors = pair_counts(identities)
     if impostors < _DRAWN:
         return -np.inf
@@ -133,7 +142,7 @@ def _first_floor(vectors: Vectors, identities: NDArray[np.integer[Any]], keep: i
     rank = max(_LEAST_DRAWN, int(2 * keep / impostors * len(scores)) + 1)
     if rank >= len(scores):
         return -np.inf
-    return float(scores[-rank]) - vectors.rounding()
+    return float(scores[-rank])
 
 
 class _Held:
