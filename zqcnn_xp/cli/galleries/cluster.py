@@ -80,6 +80,8 @@ def cluster(args: argparse.Namespace) -> int:
         **scan_options(args),
     }
     errors: list[str] = []
+    if args.out is not None:
+        _check_free(args.out)  # before the work, which may take hours
     if (args.gallery / LOG).is_file():
         if args.out is not None and args.photos is None:
             raise InputError("found --out, expected --photos: where the gallery's photos lie")
@@ -151,18 +153,40 @@ def _members(clusters: Any, names: list[str]) -> list[dict[str, Any]]:
     return found
 
 
+def _check_free(out: Path) -> None:
+    """Refuse to copy into what is there: nothing is overwritten."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out}: found something there, expected a new or an empty folder")
+
+
 def _copy(members: list[dict[str, Any]], folder: Path, out: Path) -> None:
-    """Copy photos to a folder for each cluster; what is there already is not overwritten."""
+    """Copy photos to a folder for each cluster."""
     import shutil
 
-    if out.exists() and any(out.iterdir()):
-        raise InputError(f"--out {out}: found files there, expected a new or an empty folder")
+    _check_free(out)
     digits = max(4, len(str(len(members))))
-    for number, one in enumerate(members, 1):
+    # All names first: a gallery that came from elsewhere may hold any.
+    files = [_flat(list(dict.fromkeys(one["photos"])), folder) for one in members]
+    for number, one in enumerate(files, 1):
         target = out / f"{number:0{digits}d}"
         target.mkdir(parents=True, exist_ok=True)
-        for name in dict.fromkeys(one["photos"]):
-            path = Path(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise InputError(f"found a photo called {name!r}, expected a path below {folder}")
-            shutil.copyfile(folder / path, target / name.replace("/", "_"))
+        for name, flat in one.items():
+            shutil.copyfile(folder / name, target / flat)
+
+
+def _flat(names: list[str], folder: Path) -> dict[str, str]:
+    """Give each photo a file name without folders; no two the same, however their case."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        path = Path(name)
+        if path.is_absolute() or not path.parts or ".." in path.parts or "\0" in name:
+            raise InputError(f"found a photo called {name!r}, expected a path below {folder}")
+        base, number = Path(name.replace("/", "_")), 1
+        flat = base.name
+        while flat.lower() in taken:
+            number += 1
+            flat = f"{base.stem}-{number}{base.suffix}"
+        taken.add(flat.lower())
+        found[name] = flat
+    return found
