@@ -99,3 +99,12 @@ def test_a_place_that_is_not_there_is_named(tmp_path):
     words = r"missing/out\.bin: cannot be written: No such file"
     with pytest.raises(OSError, match=words), writing(tmp_path / "missing" / "out.bin"):
         pass
+
+
+@pytest.mark.parametrize("name", [".", "there", ".."])
+def test_a_folder_is_not_written_over(tmp_path, monkeypatch, name):
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError, match="cannot be written: it is a folder"), writing(Path(name)):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -140,6 +140,8 @@ def _run(args: argparse.Namespace) -> int:
             message = "out of memory"
         elif isinstance(error, OSError) and error.filename is not None:
             message = f"{error.filename}: {error.strerror}"
+        elif isinstance(error, OSError) and error.strerror:
+            message = error.strerror  # without its number, which tells a user nothing
         usage = isinstance(error, (InputError, ConfigError))
         return _fail(args, message, USAGE if usage else FAILED)
     return code

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EISDIR
 from pathlib import Path
 from typing import BinaryIO
 
@@ -109,6 +110,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     OSError
         Naming ``path``.
     """
+    if path.is_dir():  # "." has no name to put another beside
+        raise OSError(EISDIR, f"{path}: cannot be written: it is a folder")
     part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
