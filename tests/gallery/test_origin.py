@@ -48,8 +48,9 @@ def test_what_differs_is_named(tmp_path):
         json.dumps({"version": 1, "model": "", "sha256": [], "recipe": []}).encode(),
         json.dumps({"version": 1, "model": "", "sha256": 7}).encode(),
         json.dumps({"version": 1, "model": "", "sha256": [], "more": 1}).encode(),
+        json.dumps({"version": 1, "model": "", "sha256": [1, "a"]}).encode(),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_what_is_no_origin(tmp_path, content):
     (tmp_path / ORIGIN_FILE).write_bytes(content)

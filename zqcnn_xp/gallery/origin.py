@@ -163,6 +163,8 @@ class Origin:
         for name, kind in (("model", str), ("weights", str), ("compat", str), ("recipe", dict)):
             if not isinstance(getattr(found, name), kind):
                 raise StoreError(str(path), name, f"{getattr(found, name)!r}", f"a {kind.__name__}")
+        if not all(isinstance(text, str) for text in found.sha256):
+            raise StoreError(str(path), "sha256", f"{found.sha256!r}"[:80], "texts")
         return found
 
 

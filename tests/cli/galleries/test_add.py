@@ -142,3 +142,20 @@ def test_a_gallery_without_a_network_gets_one(cli, model, faces):
     assert "expected --model" in result.err
     assert cli("gallery", "add", "g", "known", "--aligned", *model).code == 0
     assert cli("gallery", "info", "g", "--json").document["model"].endswith("net.zqparams")
+
+
+def test_force_in_the_gallerys_own_folder(cli, gallery, monkeypatch):
+    monkeypatch.chdir(cli.folder / "g")
+    result = cli("gallery", "add", ".", "../known", "--aligned", "--force", "--json")
+    assert result.code == 0, result.err
+    monkeypatch.chdir(cli.folder)
+    assert cli("gallery", "info", "g", "--json").document["features"] == 20
+    assert not list(cli.folder.glob(".g.*"))
+
+
+def test_a_record_of_the_network_that_was_changed(cli, gallery):
+    path = cli.folder / "g" / "origin.json"
+    path.write_text(path.read_text().replace('"template"', '"tempo"'))
+    result = gallery("add", "known", "--aligned", "--json")
+    assert result.code == 1
+    assert "origin.json, recipe" in result.document["error"]

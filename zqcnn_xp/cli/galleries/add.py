@@ -129,6 +129,7 @@ def _replaced(store: Store, folder: Path, batches: Iterator[Batch], names: set[s
     from zqcnn_xp.gallery.store import Store as Made
 
     kept = np.array([row for row, name in enumerate(store.names) if name not in names], np.int64)
+    folder = folder.resolve()  # "." has no name to put another beside
     token = secrets.token_hex(4)
     fresh, old = (folder.with_name(f".{folder.name}.{token}.{word}") for word in ("new", "old"))
     origin = Origin.read(folder)
@@ -143,7 +144,11 @@ def _replaced(store: Store, folder: Path, batches: Iterator[Batch], names: set[s
         raise
     store.close()
     folder.rename(old)
-    fresh.rename(folder)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
     shutil.rmtree(old)
 
 

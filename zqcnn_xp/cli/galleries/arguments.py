@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zqcnn_xp.cli.arguments import Commands, finite_float, positive_int, probability
 from zqcnn_xp.cli.embedder import add_embedder, make_embedder
-from zqcnn_xp.errors import InputError
+from zqcnn_xp.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.origin import Origin
@@ -129,7 +129,7 @@ def embedder_for(args: argparse.Namespace, origin: Origin | None = None) -> tupl
     StoreError
         If the gallery's features are of another.
     """
-    from zqcnn_xp.gallery.origin import Origin
+    from zqcnn_xp.gallery.origin import ORIGIN_FILE, Origin
     from zqcnn_xp.pipelines.embedding import Recipe
 
     asked = args
@@ -138,7 +138,11 @@ def embedder_for(args: argparse.Namespace, origin: Origin | None = None) -> tupl
             raise InputError(f"{args.gallery}: found no record of a network, expected --model")
         asked = argparse.Namespace(**vars(args))
         asked.model = [file for file in (origin.model, origin.weights) if file]
-        asked.recipe = Recipe(**origin.recipe)
+        try:
+            asked.recipe = Recipe(**origin.recipe)
+        except TypeError as error:
+            place = str(args.gallery / ORIGIN_FILE)
+            raise StoreError(place, "recipe", f"{error}"[:200], "what a network is fed") from None
         asked.model_compat = args.model_compat or origin.compat or None
     embedder = make_embedder(asked, flip=args.flip)
     made = Origin.of(embedder, *asked.model, compat=asked.model_compat or "")
