@@ -42,3 +42,13 @@ def test_limits():
     for limit in (0, -1, 1.5, True):
         with pytest.raises(InputError, match="limit="):
             BestPairs(limit)
+
+
+def test_a_floor_is_named_only_once_pairs_were_dropped():
+    """Otherwise what a scan then skips would not be known to be more."""
+    best = BestPairs(1, once=True)
+    again = np.zeros(3, np.int64)
+    assert best.add(again, again + 1, np.full(3, 0.5, np.float32)) is None
+    assert not best.dropped
+    assert best.add(again[:2] + 2, again[:2] + 3, np.float32([0.25, 0.25])) == 0.5
+    assert best.dropped

@@ -70,7 +70,8 @@ class BestPairs:
             return None
         kept = self.pairs()
         self._parts, self._held = [kept], len(kept.score)
-        return kept.score[-1] if self._held == self.limit else None
+        # Not before one was dropped: what a caller skips from then on is known to be more.
+        return kept.score[-1] if self.dropped else None
 
     def pairs(self) -> Pairs:
         """Return what is kept, best first, then by first and second."""
