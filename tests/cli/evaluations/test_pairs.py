@@ -76,3 +76,17 @@ def test_the_golden_features(cli, shared_data):
     assert rates == [0.99167, 0.981, 0.953]
     low, high = results[0]["roc"]["drawn"]["TPR at FAR 0.001"]
     assert 0.96 < low < 0.981 < high < 0.995
+
+
+def test_kept_features_of_a_network_that_was_fed_otherwise(cli, faces):
+    labelled(faces)
+    faces.unpacked()
+    args = ("eval", "pairs", "list.txt", "--images", "images", "--features", "f.npz")
+    assert cli(*args, *faces.network).code == 0
+    assert cli(*args, *faces.network, "--json").code == 0
+    for option, value in (("--color", "bgr"), ("--mean", 0), ("--size", "18x18")):
+        other = list(faces.network)
+        other[other.index(option) + 1] = value
+        result = cli(*args, *other, "--json")
+        assert result.code == 2
+        assert f"found features made with {option[2:]}" in result.document["error"]

@@ -95,7 +95,8 @@ def kept(args: argparse.Namespace, path: Path, flips: bool) -> Features:
     DatasetError
         If the file is damaged, or lacks names or the features of mirrored images.
     InputError
-        If another network made them than the one that the command line names.
+        If another network made them than the one that the command line names, or one that was fed
+        otherwise.
     """
     from zqcnn_xp.evaluation.arrays import read_npz
     from zqcnn_xp.evaluation.feature_files import read_features
@@ -116,8 +117,25 @@ def kept(args: argparse.Namespace, path: Path, flips: bool) -> Features:
             f"{path}: found features of {network.get('model')!r}, expected those of "
             f"{' '.join(args.model)!r}; name another file, or leave --model out"
         )
+    _check_recipe(args, path, network)
     note(f"features taken from {path}")
     return Features(found.names, plain, mirrored, network)
+
+
+def _check_recipe(args: argparse.Namespace, path: Path, network: dict[str, Any] | None) -> None:
+    """Refuse features of a network that was fed otherwise than the command line says."""
+    recipe = None if network is None else network.get("recipe")
+    if not isinstance(recipe, dict):
+        return
+    for name in ("color", "mean", "scale", "size", "output"):
+        asked = getattr(args, name)
+        asked = list(asked) if isinstance(asked, tuple) else asked
+        if asked is not None and name in recipe and recipe[name] != asked:
+            found = f"features made with {name} {recipe[name]!r}"
+            raise InputError(
+                f"{path}: found {found}, expected {asked!r}; name another file, or leave "
+                f"--{name} out"
+            )
 
 
 def _network(path: Path, array: Any) -> dict[str, Any] | None:
