@@ -35,6 +35,8 @@ def test_blas_has_one_thread_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
         return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
 
     before, seen = counts(), []
+    if not before:
+        pytest.skip("NumPy has a BLAS of another name")
     real = np.matmul
 
     class Watched:

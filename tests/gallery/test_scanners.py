@@ -40,3 +40,13 @@ def test_a_backend_without_its_own_scanner() -> None:
     assert isinstance(find_scanner(Backend(np), queries, "float32", 8), ArrayScanner)
     assert find_scanner(Backend(np), queries, "int8", 8) is None
     assert not isinstance(find_scanner(get_backend("numpy"), queries, "float32", 8), ArrayScanner)
+
+
+def test_jax_multiplies_with_all_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    jax = pytest.importorskip("jax")
+    seen, real = [], jax.default_matmul_precision
+    monkeypatch.setattr(jax, "default_matmul_precision", lambda p: (seen.append(p), real(p))[1])
+    backend = get_backend("jax", precision="default")
+    ones = backend.from_numpy(np.ones((2, 2), np.float32))
+    assert float(backend.product(ones, ones)[0, 0]) == 2
+    assert seen == ["highest"]
