@@ -147,3 +147,15 @@ def test_what_goes_wrong(
     assert result.code == code
     assert message in result.err
     assert result.err.count("\n") <= 1
+
+
+def test_a_threshold_below_all_scores_is_a_document_too(cli: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "few.npy", np.eye(4, 8, dtype=np.float32))
+    (tmp_path / "few.txt").write_text("a\na\nb\nb\n")
+    result = cli(
+        *("eval", "tar-far", "few.npy", "--labels", "few.txt", "--compat", "zqcnn"),
+        *("--far", "0.9", "--json"),
+    )
+    assert result.code == 0, result.err
+    (point,) = result.document["points"]
+    assert (point["rank"], point["threshold"]) == (4, None)

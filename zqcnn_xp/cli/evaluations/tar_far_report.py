@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.output import note, print_table
@@ -94,10 +95,18 @@ def document(
         "impostors": result.impostors,
         "dropped": list(result.dropped),
         "replicates": result.replicates,
-        "points": [asdict(point) for point in result.points],
+        "points": [_document(point) for point in result.points],
         "highest_impostor_pairs": _pairs(result, names),
         "curve": dict(zip(("far", "tar", "threshold"), result.curve.T.tolist(), strict=True)),
     }
+
+
+def _document(point: FarPoint) -> dict[str, Any]:
+    """Return plain values; a threshold below all scores is none that JSON has a word for."""
+    found = asdict(point)
+    if point.threshold is not None and not isfinite(point.threshold):
+        found["threshold"] = None
+    return found
 
 
 def draw(args: argparse.Namespace, result: TarFar) -> None:
