@@ -53,3 +53,11 @@ def test_only_the_spans_asked_for_are_read():
 def test_no_such_rows(index):
     with pytest.raises(InputError, match="found an index of"):
         PickedRows(FEATURES, np.array(index))
+
+
+def test_scales_are_gathered_once():
+    """A scan asks for them with every block, of which large sets have thousands."""
+    picked = PickedRows(quantize(np.eye(4, dtype=np.float32)), np.array([3, 1]))
+    assert picked.scales is picked.scales
+    assert picked.errors is picked.errors
+    assert picked.scales.shape == (2,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,13 +53,14 @@ class PickedRows:
         self.shape: tuple[int, int] = (len(index), self._rows.shape[1])
         self.dtype = self._rows.dtype
 
-    @property
+    # Asked for with each block that is decoded, and so gathered once.
+    @cached_property
     def scales(self) -> NDArray[np.float32] | None:
         """(m,) scales of the picked rows, for integers."""
         scales = self._rows.scales
         return None if scales is None else scales[self.index]
 
-    @property
+    @cached_property
     def errors(self) -> NDArray[np.float32] | None:
         """(m,) bounds of what storing took from the picked rows, where known."""
         errors = self._rows.errors
