@@ -198,3 +198,9 @@ def test_a_disk_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(InputError, match=r"29 bytes left .* expected 30"):
         export_scores(np.eye(4), [0, 0, 1, 1], tmp_path / "s", tmp_path / "f")
     assert not list(tmp_path.iterdir())
+
+
+def test_no_features_are_no_scores(tmp_path: Path) -> None:
+    none = np.zeros((0, 4), np.float32)
+    assert export_scores(none, np.zeros(0, int), tmp_path / "s", tmp_path / "f") == (0, 0)
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [0, 0]

@@ -93,7 +93,7 @@ def export_scores(
         if info is not None:
             text = f"{sum(counts)}\n{counts[0]}\n{counts[1]}\n"
             stack.enter_context(writing(info)).write(text.encode())
-        size = max(1, _SCORES // len(order))
+        size = max(1, _SCORES // max(1, len(order)))
         for row in range(0, len(order), size):
             rows = slice(row, row + size)
             _write_rows(vectors, identities, order, rows, dtype, (score_file, flag_file))
