@@ -139,6 +139,16 @@ def test_the_families_have_embedders(graph, values, dim, template):
     close(found[1], found[0])
 
 
+def test_a_larger_arcface():
+    one = Embedder(
+        iresnet.build("LResNet50E-IR"), color="rgb", mean=0, scale=1, backend="numpy", threads=1
+    )
+    assert (one.dim, one.recipe.template, one.recipe.size) == (512, "arcface", (112, 112))
+    found = one.embed(np.zeros((1, 112, 112, 3), np.uint8))
+    assert found.shape == (1, 512)
+    assert np.isfinite(found).all()
+
+
 def test_a_card_with_a_builder_takes_weights(tmp_path):
     from zqcnn_xp.formats.safetensors import to_safetensors
 
