@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -104,6 +105,29 @@ def test_an_error_with_json_is_a_document_too(cli):
     result = cli("info", "missing.zqparams", "--json")
     assert result.code == 1
     assert "missing.zqparams" in result.document["error"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gallery", "dedupe", "g", "--threshold", "nan"),
+        ("eval", "lfw"),
+        ("verify", "a.jpg"),
+        ("nothing",),
+        ("align", "in", "out", "--no-such-option"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_with_json_is_a_document_too(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--json"])
+    found = capsys.readouterr()
+    assert stop.value.code == 2
+    assert list(json.loads(found.out)) == ["error"]
+    assert "error: " in found.err
+    with pytest.raises(SystemExit):
+        main(list(words))
+    assert capsys.readouterr().out == ""
 
 
 def test_wrong_configuration_is_2(cli, net):

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 __all__ = ["main"]
 
@@ -56,7 +56,21 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+def _parser(document: bool) -> type[argparse.ArgumentParser]:
+    """Return a parser that says what is wrong with arguments as a JSON document, too, if asked."""
+
+    class Parser(argparse.ArgumentParser):  # sub-commands' parsers are of the same class
+        def error(self, message: str) -> NoReturn:
+            if document:
+                from zqcnn_xp.cli.output import print_json
+
+                print_json({"error": message})
+            super().error(message)
+
+    return Parser
+
+
+def build_parser(command: str | None = None, *, document: bool = False) -> argparse.ArgumentParser:
     """Return the parser of the command line.
 
     Parameters
@@ -64,6 +78,8 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     command
         The one sub-command to describe, which spares the import of the others; None, or what is
         none, describes all.
+    document
+        Print wrong usage as a JSON document, too.
     """
     from zqcnn_xp.cli.arguments import positive_int
 
@@ -82,7 +98,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     )
     group.add_argument("--debug", action="store_true", help="show tracebacks of errors")
 
-    parser = argparse.ArgumentParser(
+    parser = _parser(document)(
         prog="zqcnn-xp",
         description="Small vision networks on NumPy, JAX or CuPy, with face detection on top.",
         epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted",
@@ -162,7 +178,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")
     with _seldom_collected():
         words = sys.argv[1:] if argv is None else list(argv)
-        args = build_parser(words[0] if words else None).parse_args(words)
+        parser = build_parser(words[0] if words else None, document="--json" in words)
+        args = parser.parse_args(words)
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             return _run(args)
