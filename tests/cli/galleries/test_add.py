@@ -159,3 +159,12 @@ def test_a_record_of_the_network_that_was_changed(cli, gallery):
     result = gallery("add", "known", "--aligned", "--json")
     assert result.code == 1
     assert "origin.json, recipe" in result.document["error"]
+
+
+def test_a_network_that_does_not_fit_is_not_recorded(cli, model, faces):
+    faces.save(cli.folder / "known" / "Ann" / "0.png", "Ann")
+    assert cli("gallery", "create", "small", "--dim", "8").code == 0
+    result = cli("gallery", "add", "small", "known", "--aligned", *model)
+    assert result.code == 2
+    assert "found 32 values of a feature" in result.err
+    assert not (cli.folder / "small" / "origin.json").exists()

@@ -17,6 +17,7 @@ from zqcnn_xp.cli.galleries.arguments import (
     photo_threads,
 )
 from zqcnn_xp.cli.output import note, print_json, print_table, tracked
+from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.photos import Embedded
@@ -68,6 +69,9 @@ def add_photos(args: argparse.Namespace) -> int:
     with opened(args, "a") as found:
         store = found.store
         embedder, origin = embedder_for(args, found.origin)
+        if embedder.dim != store.dim:
+            made = f"{embedder.dim} values of a feature by {embedder.name}"
+            raise InputError(f"found {made}, expected {store.dim} as the gallery holds")
         if found.origin is None:
             origin.write(args.gallery)
         known = set() if args.force else set(store.names)
