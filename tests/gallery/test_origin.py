@@ -9,6 +9,7 @@ import pytest
 
 from zqcnn_xp.errors import StoreError
 from zqcnn_xp.gallery.origin import ORIGIN_FILE, Origin
+from zqcnn_xp.pipelines.embedding import Embedder
 
 ONE = Origin("m", "w", ("ab" * 32, "cd" * 32), {"color": "rgb", "size": [112, 112], "mean": 127.5})
 
@@ -56,3 +57,14 @@ def test_what_is_no_origin(tmp_path, content):
     (tmp_path / ORIGIN_FILE).write_bytes(content)
     with pytest.raises(StoreError, match=ORIGIN_FILE):
         Origin.read(tmp_path)
+
+
+def test_files_that_a_card_knows_stay_the_user_s(shared_data):
+    """They are found again where they are; nothing is fetched by the card's name."""
+    model = shared_data / "ncnn" / "mobilefacenet.param"
+    embedder = Embedder(model, backend="numpy")
+    origin = Origin.of(embedder, str(model))
+    assert origin.model == str(model.resolve())
+    assert origin.sha256 == tuple(file.sha256 for file in embedder.card.files)
+    named = Origin("mobilefacenet-ncnn", "", origin.sha256, origin.recipe)
+    assert origin.differences(named) == []

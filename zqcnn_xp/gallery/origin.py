@@ -9,6 +9,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zqcnn_xp.cli.networks import files_of
 from zqcnn_xp.errors import StoreError
 
 if TYPE_CHECKING:
@@ -74,13 +75,17 @@ class Origin:
             If a file cannot be read.
         """
         recipe = embedder.recipe.to_dict()
-        if weights is None and embedder.card is not None and embedder.card.files:
-            sums = tuple(file.sha256 for file in embedder.card.files)
-            return cls(embedder.card.name, "", sums, recipe, compat)
+        card = embedder.card
+        known = card is not None and bool(card.files)
+        if card is not None and known and weights is None and model == card.name:
+            return cls(model, "", tuple(file.sha256 for file in card.files), recipe, compat)
         # Absolute: a gallery is used from other folders than the one where it was made.
         given = [Path(path) for path in (model, weights) if path]
         paths = [str(path.resolve()) if path.exists() else str(path) for path in given]
-        sums = tuple(_sum(Path(path)) for path in paths if Path(path).is_file())
+        if card is not None and known:
+            sums = tuple(file.sha256 for file in card.files)
+        else:
+            sums = tuple(_sum(path) for path in files_of(model, weights))
         return cls(paths[0], paths[1] if weights else "", sums, recipe, compat)
 
     def differences(self, other: Origin) -> list[str]:

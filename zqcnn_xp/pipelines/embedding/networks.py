@@ -72,8 +72,9 @@ def find_face_network(
     InputError
         The model has no recipe and ``changes`` do not make up for it.
     """
-    card = _card(model)
+    card = _card(model, weights)
     wanted = dict(changes or {})
+    further = dict(options or {})
     # Before anything is fetched: a model that embeds no faces is refused by its card.
     if isinstance(recipe, str):
         recipe = recipe_of(_known(recipe))
@@ -90,18 +91,28 @@ def find_face_network(
         elif card is not None and not card.files:
             session = Session(_built(card, weights), made)
         else:
-            session = load(model, weights, backend=made, **(options or {}))
+            if card is not None and further.get("compat") is None:
+                further["compat"] = card.compat or None
+            session = load(model, weights, backend=made, **further)
     if recipe is None:
         recipe = _guessed(session, wanted)
     return FaceNetwork(session, _checked(recipe.changed(**wanted), session), card)
 
 
-def _card(model: Any) -> Card | None:
-    if not isinstance(model, str) or os.path.lexists(model):
-        return None
+def _card(model: Any, weights: Any) -> Card | None:
+    """Return the card that a model names, or whose files it is, whatever they are called."""
+    from zqcnn_xp_models.by_files import find_card
     from zqcnn_xp_models.cards import card_names, load_card
 
-    return load_card(model) if model in card_names() else None
+    if not isinstance(model, str | os.PathLike):
+        return None
+    if not os.path.lexists(model):
+        return load_card(model) if isinstance(model, str) and model in card_names() else None
+    if weights is not None and not isinstance(weights, str | os.PathLike):
+        return None
+    card = find_card(model, weights)
+    # Networks for other tasks may be fed faces all the same, by a recipe of the user's own.
+    return card if card is not None and card.task == "face recognition" else None
 
 
 def _known(name: str) -> Card:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -23,7 +23,8 @@ __all__ = ["DEFAULT_EMBEDDER", "PICKS", "Verification", "verify"]
 DEFAULT_EMBEDDER = "sface"
 """A card whose licence allows commercial use."""
 
-PICKS = ("largest", "central", "best", "only")
+Pick = Literal["largest", "central", "best", "only"]
+PICKS: tuple[Pick, ...] = get_args(Pick)
 """Which face of an image is compared."""
 
 
@@ -102,7 +103,7 @@ def verify(
     far: float | None = None,
     threshold: float | None = None,
     aligned: bool = False,
-    pick: str = "largest",
+    pick: Pick = "largest",
     color: str = "rgb",
     backend: str | Backend | None = None,
 ) -> Verification:
@@ -200,15 +201,15 @@ def verify(
     )
 
 
-def _chosen(faces: Faces, size: tuple[int, int], pick: str, name: str) -> Faces:
+def _chosen(faces: Faces, size: tuple[int, int], pick: Pick, name: str) -> Faces:
     """Return the one face of an image that is compared."""
     if not len(faces):
         raise InputError(f"{name}: found no face, expected one (aligned=True takes crops)")
-    if pick != "only":
-        return choose_faces(faces, size, pick)  # type: ignore[arg-type]
-    if len(faces) > 1:
-        raise InputError(f"{name}: found {len(faces)} faces, expected one; pick= chooses")
-    return faces
+    if pick == "only":
+        if len(faces) > 1:
+            raise InputError(f"{name}: found {len(faces)} faces, expected one; pick= chooses")
+        return faces
+    return choose_faces(faces, size, pick)
 
 
 def _name(image: Any, place: str) -> str:
