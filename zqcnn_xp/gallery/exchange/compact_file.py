@@ -18,8 +18,13 @@ from numpy.typing import NDArray
 from zqcnn_xp.cli.files import writing
 from zqcnn_xp.errors import DatasetError
 from zqcnn_xp.gallery.exchange.people import MAX_INT32, People, write_lines
-from zqcnn_xp.gallery.exchange.source import Bounded, FeatureSource, block_rows, checked_dim
-from zqcnn_xp.gallery.exchange.zqcnn_file import person_names
+from zqcnn_xp.gallery.exchange.source import (
+    Bounded,
+    FeatureSource,
+    block_rows,
+    checked_dim,
+    names_of,
+)
 from zqcnn_xp.gallery.store.batch import Batch
 
 if TYPE_CHECKING:
@@ -48,7 +53,7 @@ def read_compact(path: Path, names: Path | None = None) -> FeatureSource:
     with path.open("rb") as raw:
         file = Bounded(raw, path)
         dim, counts = _head(file)
-    return FeatureSource(str(path), dim, _batches(path, person_names(names, len(counts))))
+    return FeatureSource(str(path), dim, _batches(path, names_of(names, len(counts), "person")))
 
 
 def _head(file: Bounded) -> tuple[int, NDArray[np.int64]]:

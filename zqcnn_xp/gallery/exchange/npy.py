@@ -13,10 +13,9 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from zqcnn_xp.cli.files import writing
-from zqcnn_xp.errors import DatasetError
 from zqcnn_xp.gallery.exchange.npy_header import Header, feature_header, read_header
 from zqcnn_xp.gallery.exchange.people import write_lines
-from zqcnn_xp.gallery.exchange.source import FeatureSource, block_rows, finite, read_lines
+from zqcnn_xp.gallery.exchange.source import FeatureSource, block_rows, finite, names_of
 from zqcnn_xp.gallery.rows import decoded
 from zqcnn_xp.gallery.store.batch import Batch
 
@@ -51,7 +50,7 @@ def read_npy(path: Path, names: Path | None = None) -> FeatureSource:
 
 def _batches(path: Path, header: Header, names: Path | None) -> Iterator[Batch]:
     count, dim = header.shape
-    lines = _names(names, count)
+    lines = names_of(names, count, "feature")
     size, width = block_rows(dim), header.dtype.itemsize
     if count == 0:
         for _ in lines:
@@ -75,21 +74,6 @@ def as_float32(block: NDArray[Any], name: str, place: int) -> NDArray[np.float32
         features: NDArray[np.float32] = block.astype(np.float32)
     finite(features, name, place, block.dtype.itemsize)
     return features
-
-
-def _names(path: Path | None, count: int) -> Iterator[str]:
-    if path is None:
-        yield from (str(number) for number in range(count))
-        return
-    lines = 0
-    for line in read_lines(path):
-        lines += 1
-        if lines > count:
-            break
-        yield line
-    if lines != count:
-        found = f"more than {count} lines" if lines > count else f"{lines} lines"
-        raise DatasetError(str(path), f"line {lines}", found, f"{count}, one for each feature")
 
 
 def write_npy(store: Store, path: Path, names: Path | None = None) -> int:

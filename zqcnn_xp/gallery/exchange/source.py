@@ -15,7 +15,7 @@ from zqcnn_xp.errors import DatasetError
 from zqcnn_xp.gallery.store.batch import Batch
 from zqcnn_xp.gallery.store.layout import MAX_DIM
 
-__all__ = ["Bounded", "FeatureSource", "block_rows", "checked_dim", "finite", "read_lines"]
+__all__ = ["Bounded", "FeatureSource", "block_rows", "checked_dim", "finite", "names_of"]
 
 MAX_LINE = 1 << 16
 _BLOCK_BYTES = 4 << 20
@@ -148,3 +148,25 @@ def read_lines(path: Path) -> Iterator[str]:
                 found = f"more than {MAX_LINE} bytes"
                 raise DatasetError(str(path), f"line {number}", found, "a name")
             yield line.decode("utf-8", "surrogateescape")
+
+
+def names_of(path: Path | None, count: int, what: str) -> Iterator[str]:
+    """Yield ``count`` names: the lines of a text, or numbers where there is none.
+
+    Raises
+    ------
+    DatasetError
+        If the file has fewer lines, or more; ``what`` says what has a name each.
+    """
+    if path is None:
+        yield from (str(number) for number in range(count))
+        return
+    lines = 0
+    for line in read_lines(path):
+        lines += 1
+        if lines > count:
+            break
+        yield line
+    if lines != count:
+        found = f"more than {count} lines" if lines > count else f"{lines} lines"
+        raise DatasetError(str(path), f"line {lines}", found, f"{count}, one for each {what}")

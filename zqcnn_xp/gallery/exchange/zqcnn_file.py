@@ -24,14 +24,14 @@ from zqcnn_xp.gallery.exchange.source import (
     FeatureSource,
     block_rows,
     checked_dim,
-    read_lines,
+    names_of,
 )
 from zqcnn_xp.gallery.store.batch import Batch
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.store.store import Store
 
-__all__ = ["person_names", "read_zqcnn", "write_zqcnn"]
+__all__ = ["read_zqcnn", "write_zqcnn"]
 
 _MAX_NAME = 1 << 16
 
@@ -57,7 +57,7 @@ def read_zqcnn(path: Path, names: Path | None = None) -> FeatureSource:
     with path.open("rb") as file:
         bounded = Bounded(file, path)
         dim, people = _head(bounded)
-    return FeatureSource(str(path), dim, _batches(path, person_names(names, people)))
+    return FeatureSource(str(path), dim, _batches(path, names_of(names, people, "person")))
 
 
 def _head(file: Bounded) -> tuple[int, int]:
@@ -65,29 +65,6 @@ def _head(file: Bounded) -> tuple[int, int]:
     people = file.int32(0, MAX_INT32, "the number of persons")
     file.need(4 * people, f"the counts of {people} persons")
     return dim, people
-
-
-def person_names(path: Path | None, count: int) -> Iterator[str]:
-    """Yield the names of ``count`` persons: lines of a file, or numbers.
-
-    Raises
-    ------
-    DatasetError
-        If the file has fewer lines, or more.
-    """
-    if path is None:
-        yield from (str(number) for number in range(count))
-        return
-    lines = 0
-    for line in read_lines(path):
-        lines += 1
-        if lines > count:
-            break
-        yield line
-    if lines != count:
-        found = f"more than {count}" if lines > count else f"{lines}"
-        expected = f"{count}, one for each person of the features"
-        raise DatasetError(str(path), f"line {lines}", f"{found} lines", expected)
 
 
 def _batches(path: Path, persons: Iterator[str]) -> Iterator[Batch]:
