@@ -47,7 +47,7 @@ def test_aligned_crops_to_npz(cli, model, crops, tmp_path):
     with np.load(tmp_path / "f.npz") as file:
         assert set(file) == {"files", "face", "feat", "network"}
         np.testing.assert_allclose(file["feat"], wanted(model, crops), atol=1e-5)
-        assert file["files"].tolist() == ["crops/0.png", "crops/1.png", "crops/2.png"]
+        assert file["files"].tolist() == ["0.png", "1.png", "2.png"]
         assert file["face"].tolist() == [0, 0, 0]
         network = json.loads(str(file["network"]))
     assert network["recipe"]["color"] == "bgr"

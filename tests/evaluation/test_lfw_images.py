@@ -36,10 +36,16 @@ def golden(shared_data):
 
 
 @pytest.mark.slow
-def test_the_figures(shared_data):
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("kind", "backend", "flip"), [("mxnet", "numpy", "none"), ("ncnn", "jax", "concatenate")]
+)
+def test_the_figures(shared_data, kind, backend, flip):
     pairs = read_pairs(shared_data / "lfw" / "pairs.txt")
-    features = embedder(shared_data).embed(crops(shared_data, pairs.names), normed=False)
-    report = evaluate_pairs("lfw", pairs, features)
+    made = embedder(shared_data, kind, backend=backend, flip=flip)
+    found = made.embed(crops(shared_data, pairs.names), normed=False)
+    plain, mirrored = found[:, :128], found[:, 128:]
+    report = evaluate_pairs("lfw", pairs, plain)
     ten_fold = report.protocols["ten-fold"]
     assert round(ten_fold.accuracy, 4) == 0.9920
     assert round(ten_fold.deviation, 5) == 0.00623
@@ -47,6 +53,9 @@ def test_the_figures(shared_data):
     assert round(report.protocols["omz"].accuracy, 4) == 0.9915
     rates = [round(report.roc.tpr_at_far(far, "kth-impostor").tpr, 4) for far in (0.01, 0.001, 0)]
     assert rates == [0.9917, 0.9810, 0.9530]
+    for rule, accuracy in (("sum", 0.9912), ("concatenate", 0.9915)) if flip != "none" else ():
+        both = evaluate_pairs("lfw", pairs, plain, mirrored, flip=rule)
+        assert round(both.protocols["ten-fold"].accuracy, 4) == accuracy
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])

@@ -113,8 +113,8 @@ def test_pairs_with_images_of_their_own_need_no_order():
         ({"distance": "x"}, "found 'x', expected one of euclidian_distance"),
         ({"threshold": "x"}, "found 'x', expected one of train_median"),
         ({"order": "x"}, "found 'x', expected one of lfw, pairs"),
-        ({"subsets": 1}, "subsets=1: expected 2 to 4, the first images"),
-        ({"subsets": 5}, "subsets=5: expected 2 to 4"),
+        ({"subsets": 1}, "subsets=1: found 4 first images"),
+        ({"subsets": 5}, "subsets=5: found 4 first images"),
     ],
 )
 def test_what_is_refused(change, words):

@@ -216,6 +216,8 @@ def test_what_is_refused() -> None:
             search(x, bad, backend=name)
     with pytest.raises(InputError, match="no finite number in row 2"):
         search(x, quantize(x), originals=bad)
+    with pytest.raises(InputError, match="at most 2147483647"):
+        search(x, x, 10**13)
     with pytest.raises(InputError, match="k -1"):
         search(x, x, -1)
     with pytest.raises(InputError, match="neither k nor a threshold"):

@@ -117,7 +117,9 @@ def _write(path: Path, images: Sequence[Embedded], dim: int, network: dict[str, 
         if path.suffix == ".npy":
             np.save(file, features)
             return
-        names = [str(image.photo.path) for image in images for _ in image.meta]
+        names = [
+            name for image, name in zip(images, _names(images), strict=True) for _ in image.meta
+        ]
         arrays: dict[str, Any] = {
             "files": np.array(names, np.str_),
             "face": np.array([k for image in images for k in range(len(image.meta))], np.int64),
@@ -128,6 +130,17 @@ def _write(path: Path, images: Sequence[Embedded], dim: int, network: dict[str, 
         if len(boxes) == len(names):
             arrays["bbox"] = np.array(boxes, np.float32).reshape(-1, 4)
         np.savez(file, **arrays)
+
+
+def _names(images: Sequence[Embedded]) -> list[str]:
+    """Return the names below the folders that were given, as lists of pairs have them.
+
+    Where two are the same, paths: names would not tell which is meant.
+    """
+    names = [image.photo.name for image in images]
+    if len(set(names)) < len(names):
+        return [str(image.photo.path) for image in images]
+    return names
 
 
 def embed(args: argparse.Namespace) -> int:

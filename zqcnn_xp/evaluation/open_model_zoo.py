@@ -153,7 +153,7 @@ def _parts(pairs: PairSet, subsets: int, order: str) -> NDArray[np.int64]:
 
 def _cut(place: NDArray[np.int64], count: int, subsets: int) -> NDArray[np.int64]:
     if not 2 <= subsets <= count:
-        raise InputError(f"subsets={subsets}: expected 2 to {count}, the first images")
+        raise InputError(f"subsets={subsets}: found {count} first images, expected 2 to as many")
     bounds = np.arange(1, subsets + 1) * count // subsets
     return np.searchsorted(bounds, place, "right").astype(np.int64)
 

@@ -91,7 +91,7 @@ def find_masters(
                 np.minimum.at(lowest, hits.query[within], at[within])
         free = lowest == count
         lowest[free] = places[free]
-        similar = np.triu(block @ block.T >= conquer, 1)
+        similar = np.triu(block @ block.T >= Floor(conquer).value, 1)
         if reach < len(block):
             similar &= ~np.triu(np.ones_like(similar), reach + 1)
         for place in np.flatnonzero(free):

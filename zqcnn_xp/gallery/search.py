@@ -30,6 +30,7 @@ Engine = Literal["exact", "faiss", "faiss-sq8", "usearch", "usearch-hnsw"]
 
 # Rows of the first blocks.
 _FIRST = (512, 4096)
+_MOST = (1 << 31) - 1  # of one query
 
 
 class Found(NamedTuple):
@@ -166,6 +167,8 @@ def _checked_limits(k: int | None, threshold: float | None) -> float:
         raise InputError("found neither k nor a threshold, expected one of them")
     if k is not None and (not isinstance(k, int | np.integer) or k < 0):
         raise InputError(f"found k {k!r}, expected a whole number of 0 or more")
+    if k is not None and k > _MOST:
+        raise InputError(f"found k {k}, expected at most {_MOST}; a threshold bounds by score")
     return float(Floor(-np.inf if threshold is None else threshold).value)
 
 

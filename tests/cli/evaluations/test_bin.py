@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+
+from PIL import Image
 
 
 class Evil:
@@ -54,6 +57,19 @@ def test_damaged_images(cli, faces):
     (found,) = lenient.document["sets"]
     assert found["missing"] == ["7"]
     assert (found["pairs"], found["images"], found["dropped_pairs"]) == (19, 38, 1)
+
+
+def test_crops_of_another_size_end_their_set_alone(cli, faces):
+    image = io.BytesIO()
+    Image.new("RGB", (20, 30)).save(image, "PNG")
+    (cli.folder / "small.bin").write_bytes(pickle.dumps(([image.getvalue()] * 2, [True])))
+    faces.in_one_file("good.bin")
+    result = cli("eval", "bin", "small.bin", "good.bin", *faces.network, "--json")
+    assert result.code == 1
+    assert [found["set"] for found in result.document["sets"]] == ["good"]
+    (small,) = result.document["failed"]
+    assert "found 30x20 pixels" in small["error"]
+    assert "--resize" in small["error"]
 
 
 def test_a_real_set_of_one_kind(cli, faces, shared_data):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zqcnn_xp.errors import ImageError, InputError
+from zqcnn_xp.errors import ImageError, InputError, ShapeError
 from zqcnn_xp.pipelines.embedding.batches import crop_batches
 
 SIZE = (6, 4)
@@ -84,7 +84,7 @@ def test_what_is_lazy_is_read_batch_by_batch():
 def test_another_size_is_refused_or_resized():
     large = np.repeat(np.repeat(crops(2), 2, axis=1), 2, axis=2)
     for given_as in (large, [crops(1)[0], large[0]]):
-        with pytest.raises(InputError, match=r"crop [01]: found 12x8 pixels .*expected 6x4; align"):
+        with pytest.raises(ShapeError, match=r"crop [01]: found 12x8 pixels .*expected 6x4; align"):
             list(crop_batches(given_as, SIZE, 3))
         (batch,) = crop_batches(given_as, SIZE, 3, resize=True)
         assert batch.shape == (2, *SIZE, 3)

@@ -197,6 +197,6 @@ def test_what_is_no_embedder_is_named(graph):
 
 
 def test_crops_of_another_size(embedder):
-    with pytest.raises(InputError, match="expected 112x96"):
+    with pytest.raises(ShapeError, match="expected 112x96"):
         embedder.embed(np.zeros((1, 112, 112, 3), np.uint8))
     assert embedder.embed(np.zeros((112, 112, 3), np.uint8), resize=True).shape == (1, 256)

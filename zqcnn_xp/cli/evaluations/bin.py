@@ -11,7 +11,7 @@ from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.evaluations.pair_arguments import add_network, add_protocols, chosen_flips
 from zqcnn_xp.cli.evaluations.pair_report import check_plots, judge, show
 from zqcnn_xp.cli.output import note
-from zqcnn_xp.errors import DatasetError, ImageError
+from zqcnn_xp.errors import DatasetError, ImageError, ShapeError
 
 if TYPE_CHECKING:
     from zqcnn_xp.cli.evaluations.pair_features import Features
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     for path in args.sets:
         try:
             reports, network = _one(args, path)
-        except (DatasetError, OSError) as error:
+        except (DatasetError, ShapeError, OSError) as error:
             reason = str(error)
             if isinstance(error, OSError) and error.strerror:
                 reason = f"{path}: {error.strerror}"

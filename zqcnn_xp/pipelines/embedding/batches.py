@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.errors import InputError
+from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.vision.io import read_image
 from zqcnn_xp.vision.pixels import check_color
 
@@ -94,9 +94,9 @@ def _read(index: int, crop: Any, size: tuple[int, int], color: str, resize: bool
         return image
     if not resize:
         found = "x".join(map(str, image.shape[:2]))
-        raise InputError(
+        raise ShapeError(
             f"crop {index}: found {found} pixels (height x width), expected {size[0]}x{size[1]}; "
-            "align the faces first, or give resize=True where they are aligned already"
+            "align the faces first, or give resize=True (--resize) where they are aligned already"
         )
     from zqcnn_xp.vision.opencv import opencv
 
