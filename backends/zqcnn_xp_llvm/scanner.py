@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_bytes
 from zqcnn_xp_llvm.kernels.scan_few_floats import ScanFewFloats
 from zqcnn_xp_llvm.scan_queries import laid_by_place, pack_lanes, pack_places, round_queries
 from zqcnn_xp_llvm.target import Target
+from zqcnn_xp_llvm.workers import claimed
 
 __all__ = ["ByteScanner", "FloatScanner", "scanner_for"]
 
@@ -27,6 +29,8 @@ _CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _MOST_DIM = 8192
 # Queries from which lanes are queries, and rows of a turn below that.
 _MANY, _TURN = 5, 4
+# Pieces of a long block for each thread, and rows of a piece at least.
+_SHARE, _LEAST = 2, 4096
 
 
 def scanner_for(code: Code, dtype: str, dim: int) -> Any:
@@ -59,6 +63,8 @@ class _Scanner:
     def __init__(self, code: Code, count: int, lanes: int, width: int) -> None:
         self.code = code
         self.count, self.lanes, self.width = count, lanes, width
+        self.long = lanes == 1
+        self.threads = 1
         self.packed = np.empty(0, np.uint8)
         self.peaks = np.zeros(width * lanes, np.float32)
         self._kernels: list[tuple[int, Any]] = []
@@ -85,27 +91,11 @@ class _Scanner:
         # Lanes without a query do not pass.
         least = np.full(self.width * self.lanes, np.inf, np.float32)
         least[: self.count] = floors
-        # Room for the worst case; memory that is not written to is never taken.
-        hits = np.empty(HEAD + len(block) * self.width * entry_bytes(self.lanes), np.uint8)
-        total = hits[:HEAD].view(np.int64)
-        total[0] = 0
-        held = (block, self.packed, least, hits, self.peaks if scales is None else scales)
-        args = np.zeros(LIMITS, np.int64)
-        done = 0
-        for rows, call in self._kernels:
-            tiles = (len(block) - done) // rows
-            if not tiles:
-                continue
-            args[: len(held)] = [part.ctypes.data for part in held]
-            args[0] += done * block.strides[0]
-            args[4] += 0 if scales is None else 4 * done
-            args[5] = self.peaks.ctypes.data
-            args[POINTERS : POINTERS + 3] = groups, tiles, done
-            call(args.ctypes.data)
-            done += tiles * rows
-        fields = [("place", "<i8"), ("size", "<f4"), ("scores", "<f4", (self.lanes,))]
-        kind = np.dtype(fields)
-        found = hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
+
+        def scan(start: int, stop: int) -> Host:
+            return self._scan(block, scales, least, groups, start, stop)
+
+        found = scan(0, len(block)) if self.threads == 1 else self._shared(scan, len(block))
         row, vector = np.divmod(found["place"], self.width)
         query = vector[:, None] * self.lanes + np.arange(self.lanes)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -113,6 +103,42 @@ class _Scanner:
         passed = ~(most < least[query]) & (query < self.count)
         entry, lane = np.nonzero(passed)
         return query[entry, lane], row[entry], found["scores"][entry, lane], found["size"][entry]
+
+    def _scan(
+        self, block: Host, scales: Host | None, least: Host, groups: int, start: int, stop: int
+    ) -> Host:
+        """Return the entries of some rows of a block."""
+        fields = [("place", "<i8"), ("size", "<f4"), ("scores", "<f4", (self.lanes,))]
+        kind = np.dtype(fields)
+        # Room for the worst case; memory that is not written to is never taken.
+        hits = np.empty(HEAD + (stop - start) * self.width * entry_bytes(self.lanes), np.uint8)
+        total = hits[:HEAD].view(np.int64)
+        total[0] = 0
+        held = (block, self.packed, least, hits, self.peaks if scales is None else scales)
+        args = np.zeros(LIMITS, np.int64)
+        for rows, call in self._kernels:
+            tiles = (stop - start) // rows
+            if not tiles:
+                continue
+            args[: len(held)] = [part.ctypes.data for part in held]
+            args[0] += start * block.strides[0]
+            args[4] += 0 if scales is None else 4 * start
+            args[5] = self.peaks.ctypes.data
+            args[POINTERS : POINTERS + 3] = groups, tiles, start
+            call(args.ctypes.data)
+            start += tiles * rows
+        return hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
+
+    def _shared(self, scan: Callable[[int, int], Host], count: int) -> Host:
+        """Return the entries of all rows, in order; threads claim pieces of the block."""
+        size = max(-(-count // (_SHARE * self.threads)), _LEAST)
+        starts = range(0, count, size)
+        parts = claimed(
+            lambda piece: scan(starts[piece], min(starts[piece] + size, count)),
+            len(starts),
+            self.threads,
+        )
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def off(self, query: Host, score: Host, size: Host) -> Host:
         """Return what a kernel has added to scores before it compared them."""

@@ -7,15 +7,18 @@ threads than processors would only wait for each other.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Workers", "shared_workers"]
+__all__ = ["Workers", "claimed", "shared_workers"]
 
 Task = Callable[[int], Any]
+Out = TypeVar("Out")
 
 
 class Workers:
@@ -61,3 +64,40 @@ class Workers:
 def shared_workers(process: int) -> Workers:
     """Return the helpers of a process; a forked child gets its own."""
     return Workers()
+
+
+def claimed(work: Callable[[int], Out], pieces: int, threads: int) -> list[Out]:
+    """Return ``[work(0), work(1), ...]``; this thread and helpers claim piece after piece.
+
+    For work that leaves Python for most of its time. What it raises is raised here, when no piece
+    runs any more.
+
+    Examples
+    --------
+    >>> claimed(lambda piece: piece * piece, 4, threads=2)
+    [0, 1, 4, 9]
+    """
+    results: dict[int, Out] = {}
+    errors: list[BaseException] = []
+    # A late helper finds the counter past its end.
+    claims, left, ended = count(), pieces, threading.Event()
+    lock = threading.Lock()
+
+    def task(number: int) -> None:
+        nonlocal left
+        while (piece := next(claims)) < pieces:
+            try:
+                results[piece] = work(piece)
+            except BaseException as error:
+                errors.append(error)
+            with lock:
+                left -= 1
+                if left == 0:
+                    ended.set()
+        if number == 0 and pieces:
+            ended.wait()
+
+    shared_workers(os.getpid()).run(task, threads)
+    if errors:
+        raise errors[0]
+    return [results[piece] for piece in range(pieces)]

@@ -31,6 +31,8 @@ class TileScanner:
 
     parallel: ClassVar[bool] = True
     bounded: ClassVar[bool] = False
+    long: ClassVar[bool] = False
+    threads = 1
 
     def __init__(self, queries: Host) -> None:
         self.queries = queries

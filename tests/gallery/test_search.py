@@ -236,3 +236,17 @@ def test_a_file_is_searched_where_it_lies(tmp_path: Path) -> None:
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     same(search(x[:3], quantize(x), 4, originals=mapped), brute(x[:3], x, 4))
     assert decoded(ArrayRows(mapped), 3, 5).base is not None
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+def test_one_query_in_rows_of_several_long_pieces(kind: str, monkeypatch) -> None:
+    monkeypatch.setattr("zqcnn_xp.gallery.search._LONG", 40_000)
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((90_001, 16)).astype(np.float32)
+    query = rng.standard_normal(16).astype(np.float32)
+    stored = quantize(x) if kind == "int8" else x
+    expected = np.argsort(-(x.astype(np.float64) @ query), kind="stable")[:20]
+    for name in ("numpy", "llvm"):
+        for threads in (1, 3):
+            found = search(query, stored, 20, originals=x, backend=name, threads=threads)
+            assert found.indices[0].tolist() == expected.tolist()

@@ -71,6 +71,8 @@ class Candidates:
         self.scanner: Scanner = scanner
         # Bytes are read as they lie, and there are four times as many in as much memory.
         self.size = size if self.decodes else block_rows(len(queries), self.dim // 4, block)
+        as_it_lies = native is not None or (rows.dtype == np.float32 and rows.scales is None)
+        self.long = as_it_lies and scanner.long and block is None
         if native is not None:
             self._query_errors = error_norms(self._queries, native.rounded)  # type: ignore[attr-defined]
 
@@ -111,7 +113,7 @@ class Candidates:
             scales = self.rows.scales
             assert scales is not None  # noqa: S101 - integers have scales
             part = np.ascontiguousarray(scales[start:stop])
-            longest = _finite(np.abs(part).max(initial=0.0), start, stop) * 128 * self.dim**0.5
+            longest = _finite(_peak(part), start, stop) * 128 * self.dim**0.5
             return self.rows[start:stop], part, slack + self._query_errors * longest
         block = decoded(self.rows, start, stop)
         if self.scanner.bounded:

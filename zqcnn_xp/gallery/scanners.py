@@ -34,6 +34,16 @@ class Scanner(Protocol):
         no numbers. Otherwise scores are compared as they are, and said to be off by 0.
         """
 
+    @property
+    def long(self) -> bool:
+        """Whether a call takes no memory for scores, and shares its block among `threads`.
+
+        Blocks may then be long.
+        """
+
+    threads: int
+    """How many one call may use, where it is `long`."""
+
     def __call__(
         self,
         block: NDArray[Any],
@@ -69,6 +79,8 @@ class ArrayScanner:
 
     parallel: ClassVar[bool] = False
     bounded: ClassVar[bool] = False
+    long: ClassVar[bool] = False
+    threads = 1
 
     def __init__(self, backend: Backend, queries: NDArray[np.float32], rows: int) -> None:
         self.backend = backend

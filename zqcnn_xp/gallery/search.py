@@ -31,6 +31,7 @@ Engine = Literal["exact", "faiss", "faiss-sq8", "usearch", "usearch-hnsw"]
 # Rows of the first blocks.
 _FIRST = (512, 4096)
 _MOST = (1 << 31) - 1  # of one query
+_LONG = 1 << 19  # rows of a piece where a call costs more than its memory
 
 
 class Found(NamedTuple):
@@ -157,8 +158,12 @@ def _candidates(
     def work(piece: tuple[int, int]) -> Pairs:
         return candidates.exact(*piece, ranking.floors(), k)
 
+    callers = workers(backend, candidates.scanner, threads)
+    if candidates.long:  # a call shares its rows among threads itself
+        size = max(size, _LONG)
+        candidates.scanner.threads, callers = callers, 1
     pieces = ((at, min(at + size, n)) for at in range(start, n, size))
-    yield from in_order(work, pieces, workers(backend, candidates.scanner, threads))
+    yield from in_order(work, pieces, callers)
 
 
 def _checked_limits(k: int | None, threshold: float | None) -> float:

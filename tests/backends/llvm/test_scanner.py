@@ -197,3 +197,31 @@ def test_long_features_are_decoded():
     ones = np.ones((1, 9000), np.float32)
     assert find_scanner(backend, ones, "int8", 10) is None
     assert isinstance(find_scanner(backend, ones, "float32", 10), ArrayScanner)
+
+
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+@pytest.mark.parametrize("rows", [1, 4097, 20_011])
+def test_threads_share_a_long_block_and_find_the_same(kind, rows):
+    code = shared_code(host_target(), checked=False)
+    rng = np.random.default_rng(rows)
+    queries = rng.standard_normal((2, 64)).astype(np.float32)
+    make = scanner_for(code, kind, 64)
+    if make is None:
+        pytest.skip("this processor multiplies no bytes")
+    if kind == "int8":
+        block = rng.integers(-127, 128, (rows, 64)).astype(np.int8)
+        scales = rng.uniform(0.5, 1, rows).astype(np.float32)
+    else:
+        block, scales = rng.standard_normal((rows, 64)).astype(np.float32), None
+    scores = queries @ (block if scales is None else block * scales[:, None]).T
+    floors = np.quantile(scores, 0.9, axis=1).astype(np.float32)
+    alone, together = make(queries), make(queries)
+    assert together.long
+    together.threads = 3
+    for one, two in zip(alone(block, scales, floors), together(block, scales, floors), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_many_queries_are_no_long_blocks():
+    code = shared_code(host_target(), checked=False)
+    assert not scanner_for(code, "float32", 64)(np.zeros((64, 64), np.float32)).long

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from zqcnn_xp_llvm.workers import Workers, shared_workers
+from zqcnn_xp_llvm.workers import Workers, claimed, shared_workers
 
 
 def test_a_task_runs_in_as_many_threads_as_asked_for():
@@ -64,3 +64,32 @@ def test_an_error_lets_the_helpers_go():
 def test_a_process_has_one_pool():
     assert shared_workers(1) is shared_workers(1)
     assert shared_workers(1) is not shared_workers(2)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("pieces", [0, 1, 7, 100])
+def test_pieces_are_claimed_once_and_come_in_order(pieces, threads):
+    calls = []
+
+    def work(piece):
+        calls.append(piece)
+        return -piece
+
+    assert claimed(work, pieces, threads) == [-piece for piece in range(pieces)]
+    assert sorted(calls) == list(range(pieces))
+
+
+def test_what_a_piece_raises_is_raised_when_none_runs_any_more():
+    running = []
+
+    def work(piece):
+        running.append(piece)
+        time.sleep(0.01)
+        running.remove(piece)
+        if piece == 3:
+            raise ValueError("piece 3")
+
+    with pytest.raises(ValueError, match="piece 3"):
+        claimed(work, 8, 4)
+    assert running == []
+    assert claimed(str, 2, 4) == ["0", "1"]
