@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import angles, finite_pairs, unit
 from zqcnn_xp.evaluation.pair_set import PairSet
+from zqcnn_xp.evaluation.part_accuracies import PartAccuracies
 
 __all__ = ["PairwiseAccuracy", "pairwise_accuracy"]
 
@@ -26,37 +27,22 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PairwiseAccuracy:
-    """What it found: one accuracy and threshold a part."""
+class PairwiseAccuracy(PartAccuracies):
+    """What it found, and by which of its rules."""
 
-    accuracies: Float64
-    thresholds: Float64
-    pairs: int
-    not_finite: int
     distance: str
     threshold: str
     order: str
     subtract_mean: bool
 
-    @property
-    def accuracy(self) -> float:
-        """Mean over the parts."""
-        return float(self.accuracies.mean())
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
-        return {
-            "accuracy": self.accuracy,
-            "std": float(self.accuracies.std()),
-            "accuracies": self.accuracies.tolist(),
-            "thresholds": self.thresholds.tolist(),
+        return super().to_dict() | {
             "subsets": len(self.accuracies),
             "distance": self.distance,
             "threshold": self.threshold,
             "order": self.order,
             "subtract_mean": self.subtract_mean,
-            "pairs": self.pairs,
-            "not_finite": self.not_finite,
         }
 
 

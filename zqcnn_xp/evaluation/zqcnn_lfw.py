@@ -8,7 +8,6 @@ other parts' pairs right.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import cosines, finite_pairs, unit
 from zqcnn_xp.evaluation.pair_set import PairSet
+from zqcnn_xp.evaluation.part_accuracies import PartAccuracies
 
 __all__ = ["ZqcnnLfw", "zqcnn_lfw"]
 
@@ -24,29 +24,8 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ZqcnnLfw:
-    """What it found: one accuracy and threshold (a cosine) a part."""
-
-    accuracies: Float64
-    thresholds: Float64
-    pairs: int
-    not_finite: int
-
-    @property
-    def accuracy(self) -> float:
-        """Mean over the parts."""
-        return float(self.accuracies.mean())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
-        return {
-            "accuracy": self.accuracy,
-            "std": float(self.accuracies.std()),
-            "accuracies": self.accuracies.tolist(),
-            "thresholds": self.thresholds.tolist(),
-            "pairs": self.pairs,
-            "not_finite": self.not_finite,
-        }
+class ZqcnnLfw(PartAccuracies):
+    """What it found; thresholds are cosines."""
 
 
 def zqcnn_lfw(features: ArrayLike, pairs: PairSet) -> ZqcnnLfw:
