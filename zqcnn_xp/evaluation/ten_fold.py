@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.features import Compared, angles, finite_pairs, squared_distances, unit
 from zqcnn_xp.evaluation.pair_set import PairSet, contiguous_folds
+from zqcnn_xp.evaluation.part_accuracies import PartAccuracies
 from zqcnn_xp.evaluation.val_far import VAL_RULES, val_threshold
 
 __all__ = ["TenFold", "ten_fold"]
@@ -25,13 +26,13 @@ Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TenFold:
+class TenFold(PartAccuracies):
     """What ten-fold verification found; means and deviations are over the parts.
 
     Parameters
     ----------
-    accuracies, thresholds
-        (folds,) float64: the share of a part's pairs judged right, and with which distance.
+    accuracies, thresholds, pairs, not_finite
+        As in `PartAccuracies`; thresholds are distances.
     val, val_far
         (folds,) float64: the share of a part's genuine pairs, and of its impostor pairs, that are
         nearer than the threshold which the other parts give for the FAR asked for.
@@ -42,14 +43,10 @@ class TenFold:
     tpr, fpr
         (k,) float64, shares of genuine and of impostor pairs nearer than those; means over the
         parts.
-    pairs, not_finite
-        Pairs that were judged, and those left out for features that are no finite numbers.
     metric, subtract_mean
         As asked for.
     """
 
-    accuracies: Float64
-    thresholds: Float64
     val: Float64
     val_far: Float64
     far_target: float
@@ -57,28 +54,12 @@ class TenFold:
     grid: Float64
     tpr: Float64
     fpr: Float64
-    pairs: int
-    not_finite: int
     metric: str
     subtract_mean: bool
 
-    @property
-    def accuracy(self) -> float:
-        """Mean over the parts."""
-        return float(self.accuracies.mean())
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over the parts, divided by their number (``ddof=0``), as all do."""
-        return float(self.accuracies.std())
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, without the curves."""
-        return {
-            "accuracy": self.accuracy,
-            "std": self.deviation,
-            "accuracies": self.accuracies.tolist(),
-            "thresholds": self.thresholds.tolist(),
+        return super().to_dict() | {
             "val": float(self.val.mean()),
             "val_std": float(self.val.std()),
             "val_far": float(self.val_far.mean()),
@@ -86,8 +67,6 @@ class TenFold:
             "val_rule": self.val_rule,
             "metric": self.metric,
             "subtract_mean": self.subtract_mean,
-            "pairs": self.pairs,
-            "not_finite": self.not_finite,
         }
 
 
@@ -181,8 +160,8 @@ def ten_fold(
         found["val"][k] = genuine[0] / max(1, total[0])
         found["far"][k] = impostor[0] / max(1, total[1])
     return TenFold(
-        found["acc"], found["thr"], found["val"], found["far"], float(far_target), val_rule, grid,
-        tpr.mean(0), fpr.mean(0), len(same), compared.not_finite, metric, subtract_mean,
+        found["acc"], found["thr"], len(same), compared.not_finite, found["val"], found["far"],
+        float(far_target), val_rule, grid, tpr.mean(0), fpr.mean(0), metric, subtract_mean,
     )  # fmt: skip
 
 
