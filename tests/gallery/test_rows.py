@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -48,6 +48,8 @@ def test_shapes_that_are_refused() -> None:
 
 
 @given(arrays(np.float32, st.tuples(st.integers(0, 8), st.integers(1, 9)), elements=FINITE))
+# Subnormal scales have few bits, and below half the least of them rounding would leave 0.
+@example(np.float32([[2.0**-126], [1e-44], [2.0**-149], [2.0**-140], [1e-38]]))
 def test_errors_are_bounds(x: np.ndarray) -> None:
     for dtype in ("int8", "int16"):
         rows = quantize(x, dtype)
@@ -56,9 +58,9 @@ def test_errors_are_bounds(x: np.ndarray) -> None:
         stored = rows[0 : len(x)].astype(float) * rows.scales.astype(float)[:, None]
         lost = np.sqrt(((x.astype(float) - stored) ** 2).sum(axis=1))
         assert (rows.errors >= lost * (1 - 1e-12)).all()
-        # Half a step in every value, and what the scale itself was rounded by.
+        # Half a step in every value. The last term is what this sum in float64 itself rounds.
         steps = rows.scales.astype(float) * x.shape[1] ** 0.5
-        assert (lost <= 0.51 * steps + 1e-44).all()
+        assert (lost <= 0.5 * steps * (1 + 1e-9)).all()
 
 
 def test_zeros_and_extremes() -> None:
@@ -79,6 +81,8 @@ def test_what_cannot_be_rounded() -> None:
     x[1, 1] = np.inf
     with pytest.raises(InputError, match="row 1"):
         quantize(x)
+    with pytest.raises(InputError, match="row 0"):
+        quantize(np.array([[1e300, 1.0]]))  # finite, and beyond float32, which features are
     with pytest.raises(InputError, match="'int4'"):
         quantize(x, "int4")
     with pytest.raises(InputError, match="float type"):

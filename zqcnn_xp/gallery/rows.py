@@ -177,13 +177,13 @@ def quantize(features: NDArray[Any], dtype: str = "int8") -> ArrayRows:
     Returns
     -------
     ArrayRows
-        With scales, max|x| / 127 of each row, and errors, the L2 norms of what rounding took. A
-        row of zeros has scale 0.
+        With scales, max|x| / 127 of each row, and errors, the L2 norms of what rounding took: no
+        value loses more than half a scale. A row of zeros has scale 0.
 
     Raises
     ------
     InputError
-        If the shape or type is another one, or a value is infinite or no number.
+        If the shape or type is another one, or a value is infinite, no number or beyond float32.
 
     Examples
     --------
@@ -209,16 +209,30 @@ def quantize(features: NDArray[Any], dtype: str = "int8") -> ArrayRows:
         part = slice(start, start + _BLOCK)
         block = features[part].astype(np.float64)
         peaks = np.abs(block).max(axis=1, initial=0.0)
-        if not np.isfinite(peaks).all():
-            row = start + int(np.argmin(np.isfinite(peaks)))
-            msg = f"found a value that is no finite number in row {row}, expected finite features"
+        fine = peaks <= np.finfo(np.float32).max
+        if not fine.all():
+            row = start + int(np.argmin(fine))
+            msg = f"found a value that is no finite float32 in row {row}, expected finite features"
             raise InputError(msg)
-        scales[part] = peaks / largest
+        scales[part] = _scales(peaks, largest)
         steps = scales[part].astype(np.float64)[:, None]
         whole = np.rint(np.divide(block, steps, out=np.zeros_like(block), where=steps > 0))
         stored[part] = whole.clip(-largest, largest)
         errors[part] = error_norms(block, stored[part] * steps)
     return ArrayRows(stored, scales, errors)
+
+
+def _scales(peaks: NDArray[np.float64], largest: int) -> NDArray[np.float32]:
+    """Round ``peaks / largest`` so that no value is further than half a step from its integer.
+
+    Where float32 has 24 bits, rounding either way keeps that. A subnormal scale has few bits:
+    rounded down, the row's peak would lie beyond ``largest`` steps.
+    """
+    scales: NDArray[np.float32] = (peaks / largest).astype(np.float32)
+    top = scales.astype(np.float64) * largest
+    short = (scales < np.finfo(np.float32).tiny) & (top < peaks)
+    scales[short] = np.nextafter(scales[short], np.float32(np.inf))
+    return scales
 
 
 def error_norms(original: NDArray[Any], stored: NDArray[Any]) -> NDArray[np.float32]:
