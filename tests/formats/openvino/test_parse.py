@@ -92,11 +92,10 @@ def test_what_is_no_model(data):
 
 def test_a_million_layers():
     body = b"<layers>" + b"".join(LAYER % (k, k) for k in range(1_000_000)) + b"</layers>"
-    begin = time.perf_counter()
     with pytest.raises(FormatError, match="found more than 100,000 layers") as error:
         read(body)
-    assert error.value.where.startswith("line ")
-    assert time.perf_counter() - begin < 2
+    # Where the first of them too many begins: nothing after it was looked at.
+    assert error.value.where == "line 100003"
     tracemalloc.start()
     with pytest.raises(FormatError, match="more than 10,000 layers"):
         read(body, limits=Limits(max_layers=10_000))
