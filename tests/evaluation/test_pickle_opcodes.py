@@ -104,9 +104,19 @@ def nested(opcode):
         (b"U\1xQ.", "opcode 'Q'"),
         (b"\x97.", r"opcode '\\x97'"),  # NEXT_BUFFER
         (b"\x98.", r"opcode '\\x98'"),  # READONLY_BUFFER
-        (b"S'text'\n.", "opcode 'S'"),
+        (b"S'text\n.", "a string without quotes"),
+        (b"S'\n.", "a string without quotes"),
+        (b"Stext\n.", "a string without quotes"),
+        (b"S'\\d'\n.", "an unknown escape"),
+        (b"S'\\x1'\n.", "an unknown escape"),
+        (b"S'\\\\\\'\n.", "an unknown escape"),
+        (b"S'no end", "an argument without an end"),
         (b"\x8b\xff\xff\xff\x7f.", r"opcode '\\x8b'"),  # LONG4
-        (b"L" + b"9" * 5000 + b"L\n.", "opcode 'L'"),
+        (b"L" + b"9" * 5000 + b"L\n.", "an argument without an end"),
+        (b"L1e5L\n.", "the argument b'1e5L', expected an integer"),
+        (b"\x8a\5\1.", "found 2 bytes at the end, expected the 5 of a number"),
+        (b"cbuiltins\nbytearray\nK\5\x85R.", "a call of bytearray with 1 arguments"),
+        (b"cbuiltins\nbytearray\n)R.", "a call of bytearray with 0 arguments"),
         (b"}.", "opcode '}'"),
         (b"\x8f.", r"opcode '\\x8f'"),
         # lengths and places that lie
@@ -203,6 +213,8 @@ images = [bytes([255, 216, 255]) + bytes(range(200)) for _ in range(6)]
 whole = [pickle.dumps((images, [True, False, True]), p) for p in range(6)]
 whole += [pickle.dumps(([np.frombuffer(i, np.uint8) for i in images], np.array([True] * 3)), p)
           for p in range(6)]
+whole += [pickle.dumps(([bytearray(i) for i in images], np.array([1, 0, 1])), p) for p in range(6)]
+whole.append(b"((lp0\\nS'a\\\\xffb'\\np1\\na" + b"g1\\na" * 5 + b"(lp2\\nL1L\\naI00\\naI01\\nat.")
 # the same bytes with Python 2's opcode for a string
 whole.append(whole[3].replace(b"B\\xcb\\0\\0\\0", b"T\\xcb\\0\\0\\0"))
 rng = random.Random(7)
@@ -210,7 +222,8 @@ mutants = [damage.mutate(rng, rng.choice(whole)) for _ in range(1500)]
 for _ in range(500):  # opcodes over opcodes
     data = bytearray(rng.choice(whole))
     for _ in range(rng.randrange(1, 6)):
-        data[rng.randrange(len(data))] = rng.choice(b"crRibo\\x81\\x82\\x92\\x93(tlaeqjhp)]}.")
+        codes = b"crRiboSL\\x8a\\x81\\x82\\x92\\x93(tlaeqjhp)]}."
+        data[rng.randrange(len(data))] = rng.choice(codes)
     mutants.append(bytes(data))
 for data in whole:
     read_bin(data)  # what is imported late is imported now

@@ -27,7 +27,7 @@ class BinSet:
         The file's name.
     images
         The bytes of 2n image files; images 2i and 2i + 1 are pair i. Damaged ones show only when
-        they are decoded.
+        they are decoded; for one that the file has as ``None`` there are no bytes.
     same
         (n,) bool, whether a pair shows one person.
     """
@@ -66,9 +66,9 @@ def read_bin(source: ModelSource, *, max_bytes: int = MAX_FILE) -> BinSet:
 
     Notes
     -----
-    The files are pickles of protocol 2 (Python 2) to 5. Images are byte strings, or NumPy arrays
-    of bytes, labels are truth values, NumPy's, or an array of them. Nothing in the file is
-    imported or called: see `zqcnn_xp.evaluation.pickle_opcodes`.
+    The files are pickles of protocol 0 to 5, of Python 2 or 3. Images are byte strings,
+    bytearrays, or NumPy arrays of bytes, labels are truth values, 0 and 1, NumPy's, or an array of
+    them. Nothing in the file is imported or called: see `zqcnn_xp.evaluation.pickle_opcodes`.
 
     Examples
     --------
@@ -99,6 +99,8 @@ def _kind(value: Any) -> str:
 
 
 def _image(file: str, index: int, image: Any) -> bytes:
+    if image is None:
+        return b""  # what its writer could not encode: a damaged image, with its number
     if isinstance(image, Array) and image.kind == "u1":
         image = image.data
     if not isinstance(image, bytes):
@@ -108,8 +110,8 @@ def _image(file: str, index: int, image: Any) -> bytes:
 
 def _labels(file: str, labels: Any) -> NDArray[np.bool_]:
     if isinstance(labels, Array) and len(labels.shape) == 1 and labels.kind:
-        found: NDArray[np.bool_] = np.frombuffer(labels.data, np.uint8) != 0
-        return found
+        kind = "u1" if labels.kind == "b1" else labels.kind
+        labels = np.frombuffer(labels.data, kind).tolist()
     if not isinstance(labels, (list, tuple)):
         raise DatasetError(file, "labels", _kind(labels), "a list of truth values")
     for index, label in enumerate(labels):

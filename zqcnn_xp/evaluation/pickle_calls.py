@@ -17,13 +17,16 @@ _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 _NAMES = {
     ("_codecs", "encode"): "encode",
+    ("builtins", "bytearray"): "bytearray",
+    ("__builtin__", "bytearray"): "bytearray",
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): "dtype",
     **{(module, "_reconstruct"): "reconstruct" for module in _MULTIARRAY},
     **{(module, "scalar"): "scalar" for module in _MULTIARRAY},
     **{(module, "_frombuffer"): "frombuffer" for module in _NUMERIC},
 }
-_DTYPES = ("u1", "b1")
+_DTYPES = ("u1", "b1", "i1", "u2", "i2", "u4", "i4", "u8", "i8")
+_ORDERS = ("<", ">", "|")
 _MOST_DIMENSIONS = 8
 
 
@@ -40,14 +43,19 @@ class Name:
 
 @dataclass
 class Dtype:
-    """The type of an array's elements: ``"u1"`` or ``"b1"``."""
+    """The type of an array's elements: ``"u1"``, ``"b1"`` or another integer, and its order."""
 
     kind: str
+    order: str = "|"
 
 
 @dataclass
 class Array:
-    """An array of bytes or truth values, as its shape and its bytes."""
+    """An array of bytes, truth values or integers, as its shape and its bytes.
+
+    ``kind`` is NumPy's code of the elements, with the order of bytes where there are several:
+    ``"u1"``, ``"<i8"``.
+    """
 
     kind: str = ""
     shape: tuple[int, ...] = ()
@@ -79,7 +87,7 @@ def known(module: Any, name: Any) -> Name:
 
 
 def called(function: Any, args: Any) -> Any:
-    """Return what a call would have made: bytes, a `Dtype`, an `Array` or a truth value.
+    """Return what a call would have made: bytes, a `Dtype`, an `Array` or a number.
 
     Raises
     ------
@@ -89,15 +97,18 @@ def called(function: Any, args: Any) -> Any:
     kind = function.kind if isinstance(function, Name) else None
     if not isinstance(args, tuple):
         raise Refused(f"a call with a {type(args).__name__}")
-    if kind == "encode" and len(args) == 2 and isinstance(args[0], str):
-        if args[1] not in ("latin1", "latin-1"):
+    # Python 3 writes bytearrays as calls up to protocol 4, with text as for bytes up to 2.
+    if kind == "bytearray" and len(args) == 1 and isinstance(args[0], bytes):
+        return args[0]
+    if kind in ("encode", "bytearray") and len(args) == 2 and isinstance(args[0], str):
+        if args[1] not in ("latin1", "latin-1", b"latin-1"):
             raise Refused("an encoding other than latin1")
         try:
             return args[0].encode("latin-1")
         except UnicodeEncodeError:
             raise Refused("text that is no latin1") from None
-    if kind == "dtype" and args and args[0] in _DTYPES:
-        return Dtype(args[0])
+    if kind == "dtype" and args and _text(args[0]) in _DTYPES:
+        return Dtype(_text(args[0]))
     # _reconstruct(ndarray, (0,), b"b") makes an empty array whose state comes with BUILD.
     if kind == "reconstruct" and args and args[0] == Name("ndarray"):
         return Array()
@@ -105,7 +116,8 @@ def called(function: Any, args: Any) -> Any:
         return _array(args[2], args[1], args[0])
     if kind == "scalar" and len(args) == 2:
         value = _array((), args[0], args[1])
-        return bool(value.data[0]) if value.kind == "b1" else value.data[0]
+        order: Any = "big" if value.kind[0] == ">" else "little"
+        return int.from_bytes(value.data, order, signed="i" in value.kind)
     shown = kind or type(function).__name__
     raise Refused(f"a call of {shown} with {len(args)} arguments of other kinds")
 
@@ -119,7 +131,10 @@ def build(target: Any, state: Any) -> None:
         If the target has no state, or another state than real sets give it.
     """
     if isinstance(target, Dtype) and isinstance(state, tuple) and 4 <= len(state) <= 9:
-        return  # byte order and alignment, which single bytes do not have
+        order = _text(state[1])
+        if order in _ORDERS and (order == "|") == (target.kind[1] == "1"):
+            target.order = order
+            return
     empty = isinstance(target, Array) and not target.kind
     if empty and isinstance(state, tuple) and len(state) == 5:
         made = _array(state[1], state[2], state[4])
@@ -128,13 +143,20 @@ def build(target: Any, state: Any) -> None:
     raise Refused(f"a state for a {type(target).__name__} of another kind")
 
 
+def _text(value: Any) -> str:
+    """Return a short text, which Python 2 wrote as bytes; anything else is none."""
+    if isinstance(value, bytes) and len(value) <= 2:
+        return value.decode("latin-1")
+    return value if isinstance(value, str) else ""
+
+
 def _array(shape: Any, dtype: Any, data: Any) -> Array:
-    """Return an array of single bytes whose shape is as large as its data."""
+    """Return an array whose shape is as large as its data."""
     # A product of millions of sizes would be a number of millions of digits.
     sizes = isinstance(shape, tuple) and len(shape) <= _MOST_DIMENSIONS
     sizes = sizes and all(type(size) is int and size >= 0 for size in shape)
     if not sizes or not isinstance(dtype, Dtype) or not isinstance(data, bytes):
-        raise Refused("an array that is none of bytes or truth values")
-    if prod(shape) != len(data):
+        raise Refused("an array that is none of bytes, truth values or integers")
+    if prod(shape) * int(dtype.kind[1]) != len(data):
         raise Refused(f"an array of shape {shape!r:.60} with {len(data)} bytes")
-    return Array(dtype.kind, shape, data)
+    return Array(dtype.kind if dtype.order == "|" else dtype.order + dtype.kind, shape, data)

@@ -8,6 +8,8 @@ and each place in the memo against the number of opcodes. Opcodes: Python's `pic
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ __all__ = ["MAX_OPCODES", "read_pickle"]
 MAX_OPCODES = 4_000_000
 """Opcodes of one file, each of which may become an object; the largest sets have 300,000."""
 _LONGEST_NAME = 64
+_ESCAPES = re.compile(rb"""\\(?:x[0-9a-fA-F]{2}|[\\'"nrt])""")
 
 
 def read_pickle(file: str, data: bytes) -> Any:
@@ -98,6 +101,26 @@ def _int_line(m: Machine) -> None:
     m.stack.append(int(line))
 
 
+def _long_line(m: Machine) -> None:
+    line = m.line(12)
+    if not line.removeprefix(b"-").removesuffix(b"L").isdigit():
+        raise m.error(f"the argument {line!r}", "an integer")
+    m.stack.append(int(line.removesuffix(b"L")))
+
+
+def _quoted(m: Machine) -> None:
+    """Read a string as Python 2's protocol 0 has it: quoted, with escapes, in one line."""
+    line = m.line()
+    inner = line[1:-1]
+    if len(line) < 2 or line[:1] not in (b"'", b'"') or line[-1:] != line[:1]:
+        raise m.error("a string without quotes", "one with them")
+    # Others would make the decoder warn; no pickler writes them.
+    if b"\\" in _ESCAPES.sub(b"", inner):
+        raise m.error("a string with an unknown escape", "one as Python 2 writes it")
+    # The function itself: a codec's name would import its module.
+    m.stack.append(codecs.escape_decode(inner)[0])
+
+
 def _name(m: Machine) -> None:
     parts = [m.text(m.line(_LONGEST_NAME)) for _ in range(2)]
     m.stack.append(known(*parts))
@@ -106,7 +129,7 @@ def _name(m: Machine) -> None:
 def _reduce(m: Machine) -> None:
     function, args = m.popped(2)
     made = called(function, args)
-    if isinstance(made, bytes):
+    if isinstance(made, bytes) and made is not args[0]:
         # One text may be encoded again and again, which no picklers do.
         m.encoded += len(made)
         if m.encoded > len(m.data):
@@ -152,7 +175,10 @@ _OPCODES: dict[int, Callable[[Machine], None]] = {
     ord("J"): _integer(4, signed=True),
     ord("K"): _integer(1),
     ord("M"): _integer(2),
+    ord("L"): _long_line,
+    0x8A: lambda m: m.stack.append(m.number(m.number(1), signed=True)),
     # Python 2's strings are bytes. Their lengths are signed there, and never negative.
+    ord("S"): _quoted,
     ord("T"): _bytes(4),
     ord("U"): _bytes(1),
     ord("B"): _bytes(4),
