@@ -235,14 +235,16 @@ class Backend:
         Parameters
         ----------
         dtype
-            Of the stored features: ``"float32"`` or ``"int8"``.
+            Of the stored features: ``"float32"`` or ``"int8"``. ``"int8-pairs"`` is for queries
+            that are such features themselves: (q, dim) int8, with their (q,) scales.
         dim
             Values of a feature.
 
         Returns
         -------
         callable or None
-            None: float32 features are multiplied through `product`, others decoded first.
+            None: float32 features are multiplied through `product`, others decoded first, and
+            pairs compared in float32.
         """
         return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from zqcnn_xp_llvm.kernels.scan_bytes import PARTS
 from zqcnn_xp_llvm.kernels.scan_few import few_bytes, few_starts
 
-__all__ = ["laid_by_place", "pack_lanes", "pack_places", "round_queries"]
+__all__ = ["laid_by_place", "pack_bytes", "pack_lanes", "pack_places", "round_queries"]
 
 Host = np.ndarray[Any, Any]
 
@@ -60,6 +60,27 @@ def pack_lanes(whole: Host, dot: str, groups: int, vectors: int, lanes: int) -> 
     words = laid.view(np.int32)[..., 0]
     start = _start(_parts(full), dot).reshape(groups, vectors, lanes, PARTS).transpose(0, 1, 3, 2)
     return np.ascontiguousarray(np.concatenate([start[:, None].astype(np.int32), words], axis=1))
+
+
+def pack_bytes(stored: Host, dot: str, groups: int, vectors: int, lanes: int) -> Host:
+    """Lay (q, d) int8 queries for a `zqcnn_xp_llvm.kernels.scan_bytes.ScanBytes` of one part.
+
+    Returns
+    -------
+    array
+        (groups, 1 + steps, vectors, 1, lanes) int32, as of `pack_lanes`.
+    """
+    if dot == "pmaddwd":
+        return pack_lanes(stored, dot, groups, vectors, lanes)
+    count, dim = stored.shape
+    full = np.zeros((groups * vectors * lanes, -(-dim // 4) * 4), np.int8)
+    full[:count, :dim] = stored
+    fours = full.view(np.int32).reshape(groups, vectors, lanes, -1)
+    # (group, vector, lane, step) -> (group, step, vector, lane)
+    words = fours.transpose(0, 3, 1, 2)[:, :, :, None]
+    times = -128 if dot == "vpdpbusd" else 0
+    start = times * full.sum(axis=1, dtype=np.int32).reshape(groups, 1, vectors, 1, lanes)
+    return np.ascontiguousarray(np.concatenate([start, words], axis=1))
 
 
 def pack_places(whole: Host, dot: str, vector_bytes: int) -> Host:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
+from zqcnn_xp.gallery.scanners import TooManyHits
 from zqcnn_xp_llvm.code import Code
 from zqcnn_xp_llvm.codegen.access import LIMITS, POINTERS
 from zqcnn_xp_llvm.kernels.base import Kernel
@@ -15,11 +17,17 @@ from zqcnn_xp_llvm.kernels.scan import HEAD, ScanFloats, entry_bytes, rounding
 from zqcnn_xp_llvm.kernels.scan_bytes import ScanBytes, byte_dots, sums_of
 from zqcnn_xp_llvm.kernels.scan_few import FEW_DIM, ScanFewBytes, few_bytes
 from zqcnn_xp_llvm.kernels.scan_few_floats import ScanFewFloats
-from zqcnn_xp_llvm.scan_queries import laid_by_place, pack_lanes, pack_places, round_queries
+from zqcnn_xp_llvm.scan_queries import (
+    laid_by_place,
+    pack_bytes,
+    pack_lanes,
+    pack_places,
+    round_queries,
+)
 from zqcnn_xp_llvm.target import Target
 from zqcnn_xp_llvm.workers import claimed
 
-__all__ = ["ByteScanner", "FloatScanner", "scanner_for"]
+__all__ = ["ByteScanner", "CoarseScanner", "FloatScanner", "scanner_for"]
 
 Host = np.ndarray[Any, Any]
 Raw = tuple[Host, Host, Host, Host]
@@ -41,7 +49,8 @@ def scanner_for(code: Code, dtype: str, dim: int) -> Any:
     code
         Machine code of the processor.
     dtype
-        ``"float32"``, or ``"int8"`` (on Arm where the processor multiplies bytes).
+        ``"float32"``, or ``"int8"`` (on Arm where the processor multiplies bytes) for queries of
+        floats, or ``"int8-pairs"`` for queries that are rows of int8 themselves.
     dim
         Values of a feature.
     """
@@ -51,6 +60,8 @@ def scanner_for(code: Code, dtype: str, dim: int) -> Any:
         return lambda queries: FloatScanner(code, queries)
     if dtype == "int8" and byte_dots(code.target) is not None:
         return lambda queries: ByteScanner(code, queries)
+    if dtype == "int8-pairs" and byte_dots(code.target) is not None:
+        return lambda queries, scales: CoarseScanner(code, queries, scales)
     return None
 
 
@@ -60,11 +71,13 @@ class _Scanner:
     parallel: ClassVar[bool] = True
     bounded: ClassVar[bool] = True
 
-    def __init__(self, code: Code, count: int, lanes: int, width: int) -> None:
+    def __init__(self, code: Code, count: int, lanes: int, width: int, groups: int = 1) -> None:
         self.code = code
         self.count, self.lanes, self.width = count, lanes, width
+        self.groups = groups
         self.long = lanes == 1
         self.threads = 1
+        self.room = sys.maxsize
         self.packed = np.empty(0, np.uint8)
         self.peaks = np.zeros(width * lanes, np.float32)
         self._kernels: list[tuple[int, Any]] = []
@@ -87,20 +100,26 @@ class _Scanner:
             (q,) float32, in units of the kernel's scores.
         groups
             Groups of packed queries.
+
+        Raises
+        ------
+        TooManyHits
+            If there are more entries than `room`.
         """
+        width = self.width // self.groups * groups
         # Lanes without a query do not pass.
-        least = np.full(self.width * self.lanes, np.inf, np.float32)
-        least[: self.count] = floors
+        least = np.full(width * self.lanes, np.inf, np.float32)
+        least[: len(floors)] = floors
 
         def scan(start: int, stop: int) -> Host:
             return self._scan(block, scales, least, groups, start, stop)
 
         found = scan(0, len(block)) if self.threads == 1 else self._shared(scan, len(block))
-        row, vector = np.divmod(found["place"], self.width)
+        row, vector = np.divmod(found["place"], width)
         query = vector[:, None] * self.lanes + np.arange(self.lanes)
         with np.errstate(over="ignore", invalid="ignore"):
             most = found["scores"] + self.off(query, found["scores"], found["size"][:, None])
-        passed = ~(most < least[query]) & (query < self.count)
+        passed = ~(most < least[query]) & (query < len(floors))
         entry, lane = np.nonzero(passed)
         return query[entry, lane], row[entry], found["scores"][entry, lane], found["size"][entry]
 
@@ -111,9 +130,12 @@ class _Scanner:
         fields = [("place", "<i8"), ("size", "<f4"), ("scores", "<f4", (self.lanes,))]
         kind = np.dtype(fields)
         # Room for the worst case; memory that is not written to is never taken.
-        hits = np.empty(HEAD + (stop - start) * self.width * entry_bytes(self.lanes), np.uint8)
+        room = (stop - start) * groups * (self.width // self.groups)
+        spare = self.room < room
+        room = min(room, self.room)
+        hits = np.empty(HEAD + (room + spare) * entry_bytes(self.lanes), np.uint8)
         total = hits[:HEAD].view(np.int64)
-        total[0] = 0
+        total[:] = 0, room
         held = (block, self.packed, least, hits, self.peaks if scales is None else scales)
         args = np.zeros(LIMITS, np.int64)
         for rows, call in self._kernels:
@@ -127,6 +149,8 @@ class _Scanner:
             args[POINTERS : POINTERS + 3] = groups, tiles, start
             call(args.ctypes.data)
             start += tiles * rows
+        if total[0] > room:
+            raise TooManyHits(f"found {total[0]} vectors of scores, expected at most {room}")
         return hits[HEAD : HEAD + int(total[0]) * kind.itemsize].view(kind)
 
     def _shared(self, scan: Callable[[int, int], Host], count: int) -> Host:
@@ -160,13 +184,12 @@ class FloatScanner(_Scanner):
         (count, self.dim), lanes = queries.shape, code.target.lanes
         kernels: list[Kernel]
         if count < _MANY and lanes <= self.dim <= FEW_DIM:
-            self.groups = 1
             super().__init__(code, count, 1, count)
             kernels = [ScanFewFloats(self.dim, count, rows) for rows in (_TURN, 1)]
             self.packed = laid_by_place(queries[:, None], lanes)
         else:
-            vectors, rows, self.groups = _tile(code.target, count, 1)
-            super().__init__(code, count, lanes, self.groups * vectors)
+            vectors, rows, groups = _tile(code.target, count, 1)
+            super().__init__(code, count, lanes, groups * vectors, groups)
             kernels = [ScanFloats(self.dim, vectors, r) for r in dict.fromkeys((rows, 1))]
             full = np.zeros((self.width * lanes, self.dim), np.float32)
             full[:count] = queries
@@ -217,13 +240,12 @@ class ByteScanner(_Scanner):
         self.rounded = whole * self.steps[:, None]
         kernels: list[Kernel]
         if count < _MANY and few_bytes(target.vector_bytes, self.dot) <= self.dim <= FEW_DIM:
-            self.groups = 1
             super().__init__(code, count, 1, count)
             kernels = [ScanFewBytes(self.dim, count, rows, self.dot) for rows in (_TURN, 1)]
             self.packed = pack_places(whole, self.dot, target.vector_bytes)
         else:
-            vectors, rows, self.groups = _tile(target, count, sums_of(self.dot))
-            super().__init__(code, count, target.lanes, self.groups * vectors)
+            vectors, rows, groups = _tile(target, count, sums_of(self.dot))
+            super().__init__(code, count, target.lanes, groups * vectors, groups)
             kernels = [ScanBytes(self.dim, vectors, r, self.dot) for r in dict.fromkeys((rows, 1))]
             self.packed = pack_lanes(whole, self.dot, self.groups, vectors, self.lanes)
         self.take(kernels)
@@ -241,6 +263,45 @@ class ByteScanner(_Scanner):
         least = np.where(np.isinf(floors), floors, lowered).astype(np.float32)
         block = np.ascontiguousarray(block)
         query, row, score, _ = self.entries(block, scales, least, self.groups)
+        found = score * self.steps[query]
+        with np.errstate(over="ignore"):
+            return query, row, found.astype(np.float32), np.abs(found) * 2.0**-19 + 2.0**-120
+
+
+class CoarseScanner(_Scanner):
+    """Scan features of signed bytes for queries of signed bytes: a byte is multiplied once.
+
+    Called with floors of fewer queries, it scans for the first ones only.
+
+    Parameters
+    ----------
+    code
+        Machine code of the processor.
+    queries, scales
+        (q, d) int8, and (q,) float32: a query is its bytes times its scale.
+    """
+
+    def __init__(self, code: Code, queries: Host, scales: Host) -> None:
+        (count, self.dim), target = queries.shape, code.target
+        self.dot = byte_dots(target) or ""
+        # A query of zeros has a scale of 0, and scores 0.
+        self.steps = np.where(scales > 0, scales, np.float32(1)).astype(np.float64)
+        vectors, rows, groups = _tile(target, count, 1)
+        super().__init__(code, count, target.lanes, groups * vectors, groups)
+        kernels = [ScanBytes(self.dim, vectors, r, self.dot, 1) for r in dict.fromkeys((rows, 1))]
+        self.packed = pack_bytes(queries, self.dot, self.groups, vectors, self.lanes)
+        self.take(kernels)
+
+    def __call__(self, block: Host, scales: Host | None, floors: Host) -> Raw:
+        """Return every score that may reach its floor, and how far it may be off."""
+        largest = float(np.finfo(np.float32).max)
+        finite = np.where(np.isinf(floors), 0.0, floors.astype(np.float64))
+        exact = finite / self.steps[: len(floors)]
+        lowered = (exact - np.abs(exact) * 2.0**-19 - 2.0**-120).clip(-largest, largest)
+        least = np.where(np.isinf(floors), floors, lowered).astype(np.float32)
+        block = np.ascontiguousarray(block)
+        groups = -(-len(floors) * self.groups // (self.width * self.lanes))
+        query, row, score, _ = self.entries(block, scales, least, max(groups, 1))
         found = score * self.steps[query]
         with np.errstate(over="ignore"):
             return query, row, found.astype(np.float32), np.abs(found) * 2.0**-19 + 2.0**-120

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.components import Components
+from zqcnn_xp.gallery.floors import Floor
 from zqcnn_xp.gallery.labelled import Labelled
 from zqcnn_xp.gallery.masters import find_masters
+from zqcnn_xp.gallery.near_pairs import near_pairs
 from zqcnn_xp.gallery.picked import PickedRows
 from zqcnn_xp.gallery.pivots import find_pivots
 from zqcnn_xp.gallery.rows import Features, Rows, as_rows
-from zqcnn_xp.gallery.scan import Floor, scan_pairs
 
 __all__ = ["Clusters", "cluster"]
 
@@ -120,7 +121,7 @@ def cluster(
 def _components(rows: Rows, threshold: float, scan: dict[str, Any]) -> NDArray[np.int64]:
     """Join every pair at the threshold; return the first row of each row's cluster."""
     parts = Components(rows.shape[0])
-    for hits in scan_pairs(rows, Floor(threshold), **scan):
+    for hits in near_pairs(rows, Floor(threshold), **scan):
         parts.join(hits.query, hits.row)
     return parts.roots()
 
@@ -131,14 +132,14 @@ def _density(
     """Join pairs of features that have enough neighbours, then give those others theirs."""
     count = rows.shape[0]
     near = np.zeros(count, np.int64)
-    for hits in scan_pairs(rows, Floor(threshold), **scan):
+    for hits in near_pairs(rows, Floor(threshold), **scan):
         np.add.at(near, hits.query, 1)
         np.add.at(near, hits.row, 1)
     core = near >= neighbours
     parts = Components(count)
     best = np.full(count, -np.inf, np.float32)
     nearest = np.arange(count)
-    for hits in scan_pairs(rows, Floor(threshold), **scan):
+    for hits in near_pairs(rows, Floor(threshold), **scan):
         both = core[hits.query] & core[hits.row]
         parts.join(hits.query[both], hits.row[both])
         for one, other in ((hits.query, hits.row), (hits.row, hits.query)):

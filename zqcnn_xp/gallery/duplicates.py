@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.best_pairs import BestPairs, Pairs
+from zqcnn_xp.gallery.floors import Floor
 from zqcnn_xp.gallery.labelled import Labelled
+from zqcnn_xp.gallery.near_pairs import near_pairs
 from zqcnn_xp.gallery.picked import PickedRows
 from zqcnn_xp.gallery.pivots import find_pivots
 from zqcnn_xp.gallery.rows import Features, as_rows
-from zqcnn_xp.gallery.scan import Floor, scan_pairs
 
 __all__ = ["FoundPairs", "find_duplicates", "find_repeated_people"]
 
@@ -59,7 +60,7 @@ def find_duplicates(
     limit
         Keep this many of the most similar.
     **scan
-        Passed to `scan_pairs`: backend, threads.
+        Passed to `near_pairs`: backend, threads.
 
     Returns
     -------
@@ -73,7 +74,8 @@ def find_duplicates(
 
     Notes
     -----
-    Every pair is computed, n * (n - 1) / 2 of them; memory is bounded by ``limit`` and by blocks.
+    Every pair is compared, n * (n - 1) / 2 of them, by what a threshold asks for: the higher it is,
+    the quicker. Memory is bounded by ``limit`` and by blocks.
 
     Examples
     --------
@@ -91,7 +93,7 @@ def find_duplicates(
     rows = faces.rows if isinstance(faces, Labelled) else as_rows(faces)
     floor = Floor(_number(threshold))
     best = BestPairs(limit)
-    for hits in scan_pairs(rows, floor, **scan):
+    for hits in near_pairs(rows, floor, **scan):
         first, second, score = hits
         if ids is not None:
             same = (ids[first] == ids[second]) & (ids[first] >= 0)
@@ -150,7 +152,7 @@ def find_repeated_people(
         rows = PickedRows(labelled.rows, labelled.order)
         person_of = labelled.ids[labelled.order]
     best = BestPairs(limit, once=True)
-    for hits in scan_pairs(rows, floor, **scan):
+    for hits in near_pairs(rows, floor, **scan):
         one, other = person_of[hits.query], person_of[hits.row]
         keep = one != other
         low, high = np.minimum(one, other)[keep], np.maximum(one, other)[keep]

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.backend import Backend
 
-__all__ = ["ArrayScanner", "Raw", "Scanner", "find_scanner"]
+__all__ = ["ArrayScanner", "Raw", "Scanner", "TooManyHits", "find_scanner"]
 
 Raw = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[Any]]
 """Query, row of the block, score, and how far that may be off; all (hits,)."""
+
+
+class TooManyHits(Exception):  # noqa: N818 - it asks for another way, nothing is wrong
+    """A scanner that was told how many vectors of scores it may keep has found more."""
 
 
 class Scanner(Protocol):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.scanners import Scanner
 from zqcnn_xp.threads import thread_count
 
 __all__ = ["block_rows", "checked_queries", "workers"]
@@ -18,7 +17,15 @@ __all__ = ["block_rows", "checked_queries", "workers"]
 _SCORES, _VALUES = 1 << 22, 1 << 22
 
 
-def workers(backend: Backend, scanner: Scanner, threads: int | None) -> int:
+class Parallel(Protocol):
+    """What threads call: a scanner, or a strip."""
+
+    @property
+    def parallel(self) -> bool:
+        """Whether several threads may call it at once, and gain by it."""
+
+
+def workers(backend: Backend, scanner: Parallel, threads: int | None) -> int:
     """Return how many threads call a scanner."""
     if not scanner.parallel:
         return 1

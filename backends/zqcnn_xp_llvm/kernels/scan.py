@@ -23,8 +23,8 @@ __all__ = [
     "rounding",
 ]
 
-HEAD = 8
-"""Bytes in front of the entries: how many there are."""
+HEAD = 16
+"""Bytes in front of the entries: how many there are, and how many there is room for."""
 
 _I64 = ir.IntType(64)
 # Values of a feature that one turn of the innermost loop takes.
@@ -57,8 +57,9 @@ class Scan(Kernel):
 
     A query is a lane, so that sums need not be added up across lanes. When the sums of a tile are
     done they are compared with the floors of the queries. Vectors of scores of which none reaches
-    its floor, nearly all, are forgotten; the others are appended to ``hits``: a count, and entries
-    of a number (row * vectors of all queries + vector), a row's size and a vector of scores.
+    its floor, nearly all, are forgotten; the others are appended to ``hits``: a count, how many
+    there is room for, and entries of a number (row * vectors of all queries + vector), a row's size
+    and a vector of scores.
 
     Parameters
     ----------
@@ -73,8 +74,9 @@ class Scan(Kernel):
     -----
     ``x`` are ``tiles * rows`` features without gaps, ``queries`` is packed in ``groups`` of
     ``vectors``, ``floors`` and ``peaks`` (a query's largest value) are floats for each lane of
-    all groups. ``hits`` must have room for
-    all vectors of scores there are. ``first`` is the number of the first row.
+    all groups. ``hits`` must have room for all vectors of scores there are, or for one entry more
+    than it says: what is too many is written there, and counted. ``first`` is the number of the
+    first row.
     """
 
     pointers: ClassVar[tuple[str, ...]] = ("x", "queries", "floors", "hits", "scales", "peaks")
@@ -152,9 +154,10 @@ class Scan(Kernel):
 def append_hit(
     e: Emitter, hits: Address, place: Value, size: Value, score: Value, lanes: int
 ) -> None:
-    """Write one more entry, and count it."""
-    count = e.read(hits, _I64, 8)
-    entry = e.at(hits, e.mul(count, entry_bytes(lanes)), HEAD)
+    """Write one more entry, and count it; where there is no room, over the one behind the last."""
+    count, room = e.read(hits, _I64, 8), e.read(e.at(hits, 8), _I64, 8)
+    slot = e.b.select(e.b.icmp_signed("<", count, room), count, room)
+    entry = e.at(hits, e.mul(slot, entry_bytes(lanes)), HEAD)
     e.write(place, entry, 8)
     e.write(size, e.at(entry, 8), 4)
     e.write(score, e.at(entry, 12), 4 * lanes)

@@ -50,9 +50,9 @@ def byte_dots(target: Target) -> str | None:
     return None if target.by_lane else "pmaddwd"
 
 
-def sums_of(dot: str) -> int:
-    """Return how many sums an instruction needs for the two bytes of a query."""
-    return 1 if dot == "pmaddwd" else PARTS
+def sums_of(dot: str, parts: int = PARTS) -> int:
+    """Return how many sums an instruction needs for the bytes of a query's value."""
+    return 1 if dot == "pmaddwd" else parts
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,12 @@ class ScanBytes(Scan):
         ``"vpdpbusd"`` takes one side unsigned: 128 is added to the features, and sums start with
         what makes up for it. ``"sdot"`` takes both signed. ``"pmaddwd"`` adds two products of
         16 bits: queries lie as values 0 and 2, then 1 and 3 of each four, and there is one sum.
+    parts
+        1 for queries of one byte a value, which lie without the part of the low bytes.
     """
 
     dot: str = "vpdpbusd"
+    parts: int = PARTS
 
     def group_bytes(self, e: Emitter) -> int:
         """Return the size of a group of packed queries."""
@@ -81,12 +84,16 @@ class ScanBytes(Scan):
         """Return the size of a feature."""
         return self.dim
 
+    def _laid(self) -> int:
+        """Return how many vectors a vector of queries takes for four values."""
+        return PARTS if self.dot == "pmaddwd" else self.parts
+
     def _step(self, e: Emitter) -> int:
-        return self.vectors * PARTS * e.target.vector_bytes
+        return self.vectors * self._laid() * e.target.vector_bytes
 
     def scores(self, e: Emitter, x: Address, queries: Address, row: Value) -> list[list[Value]]:
         """Add up products, four values of the features at a time."""
-        sums_each = sums_of(self.dot)
+        sums_each = sums_of(self.dot, self.parts)
         parts = self.vectors * sums_each
         width = e.target.vector_bytes
         start = [e.read(e.at(queries, p * width), e.words, width) for p in range(parts)]
@@ -121,13 +128,13 @@ class ScanBytes(Scan):
         self, e: Emitter, sums: list[Value], x: Address, queries: Address, step: int, count: int
     ) -> list[Value]:
         """Add products of ``count`` values, the ``step``-th four of a row."""
-        parts, width = self.vectors * PARTS, e.target.vector_bytes
+        parts, width = self.vectors * self._laid(), e.target.vector_bytes
         q = [
             e.read(e.at(queries, step * self._step(e) + p * width), e.words, width)
             for p in range(parts)
         ]
         found = []
-        each = self.vectors * sums_of(self.dot)
+        each = self.vectors * sums_of(self.dot, self.parts)
         for r in range(self.rows):
             four = self._four(e, e.at(x, r * self.dim + 4 * step), count)
             line = sums[r * each :][:each]

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from zqcnn_xp_llvm.scan_queries import pack_lanes, pack_places, round_queries
+from zqcnn_xp_llvm.scan_queries import pack_bytes, pack_lanes, pack_places, round_queries
 
 DOTS = ["vpdpbusd", "sdot", "pmaddwd"]
 
@@ -49,6 +49,19 @@ def test_lanes_hold_every_value(dot, dim):
     np.testing.assert_array_equal(values[:11, :dim], whole)
     assert (values[11:] == 0).all()
     assert (values[:, dim:] == 0).all()
+
+
+@pytest.mark.parametrize("dot", DOTS)
+@pytest.mark.parametrize("dim", [1, 6, 64])
+def test_bytes_lie_as_the_high_part_does(dot, dim):
+    stored = np.random.default_rng(dim).integers(-127, 128, (11, dim)).astype(np.int8)
+    laid = pack_bytes(stored, dot, 2, 2, 4)
+    if dot == "pmaddwd":
+        np.testing.assert_array_equal(laid, pack_lanes(stored.astype(np.int64), dot, 2, 2, 4))
+        return
+    both = pack_lanes(256 * stored.astype(np.int64), dot, 2, 2, 4)
+    np.testing.assert_array_equal(laid, both[:, :, :, :1])
+    assert laid.flags.c_contiguous
 
 
 @pytest.mark.parametrize("dot", DOTS)

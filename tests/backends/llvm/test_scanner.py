@@ -10,18 +10,19 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from zqcnn_xp.gallery.scanners import ArrayScanner, find_scanner
+from zqcnn_xp.gallery.scanners import ArrayScanner, TooManyHits, find_scanner
 from zqcnn_xp_llvm import LlvmBackend
 from zqcnn_xp_llvm.code import Code, shared_code
 from zqcnn_xp_llvm.codegen.access import INTEGERS, LIMITS, POINTERS
 from zqcnn_xp_llvm.guarded import call_checked
 from zqcnn_xp_llvm.kernels.scan import HEAD, entry_bytes
 from zqcnn_xp_llvm.kernels.scan_bytes import byte_dots
-from zqcnn_xp_llvm.scanner import ByteScanner, FloatScanner, scanner_for
+from zqcnn_xp_llvm.scanner import ByteScanner, CoarseScanner, FloatScanner, scanner_for
 from zqcnn_xp_llvm.target import host_target
 
 DIMS = (1, 16, 31, 64, 130, 515)
 COUNTS = (1, 17, 70)
+VNNI = {"avx512vnni", "avxvnni"}
 
 
 def whole(scanner, block, scales, count):
@@ -79,6 +80,77 @@ def test_bytes_without_their_own_instructions(without, dim):
         found = whole(scanner, block, np.ones(29, np.float32), count)
         exact = scanner.rounded @ block.T.astype(float)
         np.testing.assert_allclose(found, exact, rtol=1e-7, atol=1e-7 * np.abs(exact).max())
+
+
+def exact_targets(harness):
+    """Targets that multiply bytes: as they are, and without instructions for it."""
+    for width in harness.WIDTHS:
+        target = host_target(width)
+        if byte_dots(target) is None:
+            continue
+        yield target
+        kept = [f for f in target.features.split(",") if f.lstrip("+-") not in VNNI]
+        if not target.by_lane and byte_dots(target) != "pmaddwd":
+            yield replace(target, features=",".join([*kept, *(f"-{f}" for f in sorted(VNNI))]))
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_bytes_times_bytes_are_exact(dim, harness):
+    rng = np.random.default_rng(dim)
+    for target in exact_targets(harness):
+        for count in COUNTS:
+            block = rng.integers(-128, 128, (29, dim)).astype(np.int8)
+            stored = rng.integers(-127, 128, (count, dim)).astype(np.int8)
+            block[0], block[1], stored[0] = -128, 127, 127
+            scanner = CoarseScanner(Code(target), stored, np.full(count, 0.5, np.float32))
+            found = whole(scanner, block, np.full(29, 4, np.float32), count)
+            exact = 2.0 * (stored.astype(int) @ block.T.astype(int))
+            np.testing.assert_allclose(found, exact, rtol=1e-7)
+
+
+def test_fewer_queries_are_the_first():
+    code = shared_code(host_target(), checked=False)
+    make = scanner_for(code, "int8-pairs", 32)
+    if make is None:
+        pytest.skip("no products of bytes")
+    rng = np.random.default_rng(3)
+    block, stored = (rng.integers(-127, 128, (n, 32)).astype(np.int8) for n in (40, 300))
+    stored[5] = 0
+    scales = np.where(np.arange(300) == 5, 0, 1).astype(np.float32)
+    scanner, exact = make(stored, scales), stored.astype(int) @ block.T.astype(int)
+    for count in (1, 63, 64, 65, 200, 300):
+        floors = np.full(count, 20_000, np.float32)
+        floors[-1] = -np.inf
+        query, row, score, _ = scanner(block, np.ones(40, np.float32), floors)
+        must = np.argwhere(exact[:count] >= floors[:, None])
+        assert set(map(tuple, must.tolist())) <= set(zip(query.tolist(), row.tolist(), strict=True))
+        np.testing.assert_array_equal(score, exact[query, row])
+        assert query.max() < count
+
+
+@pytest.mark.parametrize("room", [0, 1, 7, 10**6])
+def test_no_more_hits_are_kept_than_there_is_room_for(room):
+    """Each kernel writes behind the last entry, once, and counts on."""
+    code = shared_code(host_target(), checked=False)
+    rng = np.random.default_rng(4)
+    queries = rng.standard_normal((2, 64)).astype(np.float32)
+    block = rng.integers(-9, 9, (50, 64)).astype(np.int8)
+    ones = np.ones(50, np.float32)
+    many = np.concatenate([queries] * 9)
+    made = [(FloatScanner(code, q), block.astype(np.float32), None) for q in (queries, many)]
+    if byte_dots(code.target) is not None:
+        made += [(ByteScanner(code, q), block, ones) for q in (queries, many)]
+        made.append((CoarseScanner(code, block[:20], ones[:20]), block, ones))
+    for scanner, rows, scales in made:
+        scanner.room = room
+        floors = np.full(scanner.count, -np.inf, np.float32)
+        if room < 100:
+            with pytest.raises(TooManyHits, match=f"at most {room}$"):
+                scanner(rows, scales, floors)
+        else:
+            assert len(scanner(rows, scales, floors)[0]) == 50 * scanner.count
+        floors[:] = np.inf
+        assert len(scanner(rows, scales, floors)[0]) == 0
 
 
 def test_queries_are_rounded_to_sixteen_bits():

@@ -14,7 +14,7 @@ from zqcnn_xp_llvm.code import compile_object
 from zqcnn_xp_llvm.codegen.access import LIMITS, POINTERS
 from zqcnn_xp_llvm.kernels.scan import HEAD, entry_bytes
 from zqcnn_xp_llvm.kernels.scan_few import ScanFewBytes
-from zqcnn_xp_llvm.scanner import ByteScanner, FloatScanner
+from zqcnn_xp_llvm.scanner import ByteScanner, CoarseScanner, FloatScanner
 from zqcnn_xp_llvm.target import NEON
 
 DOTS = replace(NEON, features="+neon,+dotprod")
@@ -94,6 +94,19 @@ def test_bytes_are_exact(arm, dim, count):
     small = np.abs(exact / scanner.steps[query]) < 2**24
     np.testing.assert_allclose(score[small], exact[small], rtol=1e-7)
     np.testing.assert_allclose(score, exact, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [3, 130])
+def test_bytes_times_bytes_are_exact(arm, dim):
+    rng = np.random.default_rng(dim)
+    block = rng.integers(-128, 128, (21, dim)).astype(np.int8)
+    stored = rng.integers(-127, 128, (11, dim)).astype(np.int8)
+    block[0], stored[0] = -128, 127
+    ones = np.ones(21, np.float32)
+    scanner = emulated(arm, CoarseScanner(Cross(DOTS), stored, ones[:11]), block, ones)
+    query, row, score, _ = scanner(block, ones, np.full(11, -np.inf, np.float32))
+    assert len(query) == 21 * 11
+    np.testing.assert_array_equal(score, (stored.astype(int) @ block.T.astype(int))[query, row])
 
 
 @pytest.mark.parametrize("dim", [3, 130])

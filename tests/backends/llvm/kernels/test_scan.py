@@ -28,7 +28,7 @@ def test_products_with_many_values_are_bounded_more_widely():
     assert rounding(128) >= 128 * 2.0**-24
     assert rounding(512) > rounding(128)
     assert entry_bytes(16) == 76
-    assert HEAD == 8
+    assert HEAD == 16
 
 
 def test_a_tile_fits_the_registers():

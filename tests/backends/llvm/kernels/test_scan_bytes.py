@@ -39,3 +39,5 @@ def test_kernels_differ_by_instruction():
     names = {ScanBytes(128, 4, 3, dot).symbol for dot in ("vpdpbusd", "sdot", "pmaddwd")}
     assert len(names) == 3
     assert (sums_of("sdot"), sums_of("pmaddwd")) == (2, 1)
+    assert (sums_of("sdot", 1), sums_of("pmaddwd", 1)) == (1, 1)
+    assert ScanBytes(128, 4, 3, "sdot", 1).symbol != ScanBytes(128, 4, 3, "sdot").symbol
