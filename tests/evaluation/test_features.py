@@ -31,6 +31,12 @@ def test_distances_of_unit_rows():
     assert cosines(np.zeros((1, 3)), np.ones((1, 3))).tolist() == [0]
 
 
+def test_distances_round_as_the_reference_rounds():
+    left, right = np.random.default_rng(1).normal(size=(2, 500, 129))
+    expected = np.sum(np.square(np.subtract(left, right)), 1)
+    assert (squared_distances(left, right) == expected).all()
+
+
 def test_flip_rules():
     plain, mirrored = ROWS
     assert (flip_rule(plain, mirrored, "none") == plain).all()

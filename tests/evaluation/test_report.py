@@ -83,13 +83,38 @@ def test_a_set_of_one_kind():
         "lightcnn": "found 10 genuine and 0 impostor pairs, expected both",
     }
     assert ("lightcnn", "none", report.refused["lightcnn"]) in report.rows()
+    assert ("10-fold", "VAL at FAR 0.001 (conservative)", "-") in report.rows()
+
+
+def test_parts_without_genuine_pairs_are_counted(toy):
+    pairs, plain, _ = toy
+    order = np.argsort(~pairs.same, kind="stable")
+    rows = np.stack([2 * order, 2 * order + 1], 1).ravel()
+    report = evaluate_pairs("sorted", pairs_of_rows(pairs.same[order]), plain[rows])
+    (val,) = (row[2] for row in report.rows() if row[1].startswith("VAL"))
+    assert val.endswith(", 5 of 10 parts")
+    assert "nan" not in val
+
+
+def test_the_length_of_features(toy):
+    pairs, plain, mirrored = toy
+    lengths = [np.linalg.norm(rows, axis=1).mean() for rows in (plain, mirrored)]
+    report = evaluate_pairs("toy", pairs, plain, mirrored, flip="sum", protocols=[])
+    assert report.xnorm == pytest.approx(sum(lengths) / 2)
+    assert report.to_dict()["xnorm"] == report.xnorm
+    alone = evaluate_pairs("toy", pairs, plain, protocols=[])
+    assert alone.xnorm == pytest.approx(lengths[0])
+    assert ("features", "mean length (XNorm)", f"{lengths[0]:.5f}") in alone.rows()
 
 
 def test_what_is_not_finite_is_in_every_result(toy):
     pairs, plain, _ = toy
     damaged = plain.copy()
     damaged[3] = np.nan
+    damaged[[20, 21]] = 0
     document = evaluate_pairs("toy", pairs, damaged).to_dict()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert (document["not_finite"], document["zeros"]) == (1, 2)
     assert [found["not_finite"] for found in document["protocols"].values()] == [1] * 4
 
 

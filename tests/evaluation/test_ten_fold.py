@@ -148,6 +148,25 @@ def test_what_is_not_finite_is_left_out_and_counted(golden):
         ten_fold(np.full_like(embeddings, np.nan), pairs)
 
 
+def test_parts_without_pairs_of_one_kind():
+    # genuine pairs first: 2 of 4 parts have none, and two have no impostors
+    rng = np.random.default_rng(0)
+    same = np.arange(80) < 40
+    rows = rng.normal(size=(160, 8))
+    rows[1::2][same] = rows[::2][same] + 0.1 * rng.normal(size=(40, 8))
+    found = ten_fold(rows, pairs_of_rows(same, folds=4))
+    assert np.isfinite(found.val).tolist() == [True, True, False, False]
+    assert np.isfinite(found.val_far).tolist() == [False, False, True, True]
+    assert found.val_parts == 2
+    assert found.to_dict()["val"] == found.val[:2].mean() > 0.9
+    assert found.to_dict()["val_far"] == found.val_far[2:].mean()
+    # no impostor at all: no rate to hold
+    alone = ten_fold(rows[:80], pairs_of_rows(same[:40], folds=4))
+    assert alone.val_summary() == (None, None, None)
+    assert alone.to_dict()["val"] is None
+    assert json.loads(json.dumps(alone.to_dict(), allow_nan=False))["val_parts"] == 0
+
+
 def test_the_document(golden):
     document = ten_fold(*golden).to_dict()
     assert json.loads(json.dumps(document)) == document

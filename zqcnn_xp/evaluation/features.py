@@ -101,8 +101,8 @@ def squared_distances(left: Float64, right: Float64) -> Float64:
     >>> squared_distances(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])).tolist()
     [2.0]
     """
-    difference = left - right
-    found: Float64 = np.einsum("nd,nd->n", difference, difference)
+    # Summed as the reference sums, so that a distance on the threshold falls on the same side.
+    found: Float64 = np.square(left - right).sum(axis=1)
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from zqcnn_xp.errors import InputError
@@ -48,6 +49,13 @@ class PairReport:
         False accept rates to report on it.
     drawn
         95 % intervals of the curve's figures by drawing pairs anew, where that was asked for.
+    not_finite
+        Pairs that were left out, since a feature of theirs holds NaN or infinity.
+    zeros
+        Images whose features are zeros: judged all the same, with a cosine of 0 to all others.
+    xnorm
+        Mean length of the features before they are scaled, over both images of all pairs and over
+        the mirrored images where those were given: what insightface's logs call XNorm.
     """
 
     name: str
@@ -58,6 +66,9 @@ class PairReport:
     roc: Roc | None
     fars: Sequence[float] = FARS
     drawn: Mapping[str, Interval] | None = None
+    not_finite: int = 0
+    zeros: int = 0
+    xnorm: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -76,6 +87,9 @@ class PairReport:
                 roc["drawn"] = {name: list(ends) for name, ends in self.drawn.items()}
         return {
             "flip": self.flip,
+            "xnorm": self.xnorm,
+            "not_finite": self.not_finite,
+            "zeros": self.zeros,
             "protocols": {name: found.to_dict() for name, found in self.protocols.items()},
             "refused": dict(self.refused),
             "roc": roc,
@@ -90,6 +104,7 @@ class PairReport:
                 found += _ROWS[name](result)
             elif name in self.refused:
                 found.append((name, "none", self.refused[name]))
+        found.append(("features", "mean length (XNorm)", f"{self.xnorm:.5f}"))
         if self.roc is None:
             return found
         found += [
@@ -192,7 +207,21 @@ def evaluate_pairs(
     drawn = None
     if roc is not None and draws:
         drawn = _intervals(roc, fars, draws, seed)
-    return PairReport(name, flip, pairs, found, refused, roc, tuple(fars), drawn)
+    zeros = int((~np.asarray(features).any(axis=1)).sum())
+    return PairReport(
+        name, flip, pairs, found, refused, roc, tuple(fars), drawn,
+        compared.not_finite, zeros, _xnorm(compared.pairs, plain, mirrored),
+    )  # fmt: skip
+
+
+def _xnorm(pairs: PairSet, plain: ArrayLike, mirrored: ArrayLike | None) -> float:
+    """Return the mean length of features, as insightface's verification prints it."""
+    used = np.concatenate([pairs.left, pairs.right])
+    sets = [np.asarray(plain, np.float64)]
+    if mirrored is not None:
+        sets.append(np.asarray(mirrored, np.float64))
+    lengths = np.array([np.sqrt(np.einsum("nd,nd->n", rows, rows))[used].mean() for rows in sets])
+    return float(lengths.mean())
 
 
 def _intervals(roc: Roc, fars: Sequence[float], draws: int, seed: int) -> dict[str, Interval]:
@@ -209,10 +238,15 @@ def _intervals(roc: Roc, fars: Sequence[float], draws: int, seed: int) -> dict[s
 
 
 def _ten_fold_rows(result: TenFold) -> list[tuple[str, str, str]]:
-    val = f"VAL at FAR {result.far_target:g} ({result.val_rule})"
+    label = f"VAL at FAR {result.far_target:g} ({result.val_rule})"
+    val, deviation, _ = result.val_summary()
+    text = "-" if val is None else f"{val:.5f} +- {deviation:.5f}"
+    parts = len(result.accuracies)
+    if 0 < result.val_parts < parts:
+        text += f", {result.val_parts} of {parts} parts"
     return [
         ("10-fold", "accuracy", f"{result.accuracy:.5f} +- {result.deviation:.5f}"),
-        ("10-fold", val, f"{result.val.mean():.5f} +- {result.val.std():.5f}"),
+        ("10-fold", label, text),
         ("10-fold", "threshold, squared distance", _span(result.thresholds)),
     ]
 

@@ -35,7 +35,8 @@ class TenFold(PartAccuracies):
         As in `PartAccuracies`; thresholds are distances.
     val, val_far
         (folds,) float64: the share of a part's genuine pairs, and of its impostor pairs, that are
-        nearer than the threshold which the other parts give for the FAR asked for.
+        nearer than the threshold which the other parts give for the FAR asked for. NaN where the
+        part has no such pairs, or the other parts have no impostors to find a threshold by.
     far_target, val_rule
         That FAR, and by which rule the threshold was found.
     grid
@@ -57,12 +58,29 @@ class TenFold(PartAccuracies):
     metric: str
     subtract_mean: bool
 
+    @property
+    def val_parts(self) -> int:
+        """Number of parts that have a ``val``."""
+        return int(np.isfinite(self.val).sum())
+
+    def val_summary(self) -> tuple[float, float, float] | tuple[None, None, None]:
+        """Return mean and deviation of ``val`` and mean of ``val_far``, over parts that have them.
+
+        All are None where no part has them: there are no pairs of one kind, or too few.
+        """
+        val, far = (values[np.isfinite(values)] for values in (self.val, self.val_far))
+        if not val.size or not far.size:
+            return None, None, None
+        return float(val.mean()), float(val.std()), float(far.mean())
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON, without the curves."""
+        val, deviation, far = self.val_summary()
         return super().to_dict() | {
-            "val": float(self.val.mean()),
-            "val_std": float(self.val.std()),
-            "val_far": float(self.val_far.mean()),
+            "val": val,
+            "val_std": deviation,
+            "val_far": far,
+            "val_parts": self.val_parts,
             "far_target": self.far_target,
             "val_rule": self.val_rule,
             "metric": self.metric,
@@ -152,13 +170,16 @@ def ten_fold(
         tpr[k], fpr[k] = (n / max(1, of) for n, of in zip((genuine, impostor), total, strict=True))
         found["acc"][k] = (genuine[best] + total[1] - impostor[best]) / test.sum()
         found["thr"][k] = grid[best]
+        found["val"][k], found["far"][k] = np.nan, np.nan
+        others = (~same[~test]).sum()
+        if not others:
+            continue
         _, impostor = _nearer(away[~test], same[~test], fine)
-        threshold = val_threshold(
-            impostor / max(1, (~same[~test]).sum()), fine, far_target, val_rule
-        )
-        genuine, impostor = _nearer(away[test], same[test], np.array([threshold]))
-        found["val"][k] = genuine[0] / max(1, total[0])
-        found["far"][k] = impostor[0] / max(1, total[1])
+        threshold = val_threshold(impostor / others, fine, far_target, val_rule)
+        counts = _nearer(away[test], same[test], np.array([threshold]))
+        for name, count, of in zip(("val", "far"), counts, total, strict=True):
+            if of:
+                found[name][k] = count[0] / of
     return TenFold(
         found["acc"], found["thr"], len(same), compared.not_finite, found["val"], found["far"],
         float(far_target), val_rule, grid, tpr.mean(0), fpr.mean(0), metric, subtract_mean,

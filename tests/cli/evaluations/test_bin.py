@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 
+import numpy as np
 from PIL import Image
 
 
@@ -57,6 +58,30 @@ def test_damaged_images(cli, faces):
     (found,) = lenient.document["sets"]
     assert found["missing"] == ["7"]
     assert (found["pairs"], found["images"], found["dropped_pairs"]) == (19, 38, 1)
+
+
+def test_an_image_that_is_none(cli, faces):
+    images = [*faces.images.values()][:4]
+    (cli.folder / "gap.bin").write_bytes(pickle.dumps(([*images[:3], None] * 6, [True, False] * 6)))
+    strict = cli("eval", "bin", "gap.bin", *faces.network)
+    assert strict.code == 1
+    assert "gap.bin, image 3: found" in strict.err
+    assert "an empty file" in strict.err
+    lenient = cli("eval", "bin", "gap.bin", *faces.network, "--allow-missing", "--json")
+    assert lenient.code == 1
+    assert lenient.document["sets"][0]["missing"] == ["3", "7", "11", "15", "19", "23"]
+
+
+def test_features_that_cannot_be_judged_are_said_of_each_set(cli, faces):
+    faces.in_one_file("one.bin")
+    faces.in_one_file("two.bin")
+    weights = np.fromfile(cli.folder / "toy.nchwbin", "<f4")
+    (weights * np.float32("nan")).tofile(cli.folder / "toy.nchwbin")
+    result = cli("eval", "bin", "one.bin", "two.bin", *faces.network, "--json")
+    assert result.code == 1
+    assert result.document["sets"] == []
+    assert [found["set"] for found in result.document["failed"]] == ["one.bin", "two.bin"]
+    assert "NaN or infinity in every pair" in result.document["failed"][0]["error"]
 
 
 def test_crops_of_another_size_end_their_set_alone(cli, faces):

@@ -53,6 +53,26 @@ def test_features_of_another_program(cli, faces):
     assert "h.npz: found no names of images, expected an array 'files'" in unnamed.err
 
 
+def test_what_is_left_out_for_its_features_is_said(cli, faces):
+    labelled(faces)
+    features = np.random.default_rng(0).normal(size=(48, 8))
+    features[5] = np.nan
+    features[20] = 0
+    np.savez(cli.folder / "f.npz", names=np.array(list(faces.images)), embeddings=features)
+    args = ("eval", "pairs", "list.txt", "--features", "f.npz")
+    result = cli(*args)
+    assert result.code == 1
+    assert "list, flip none: " in result.err
+    assert "pairs left out, whose features are not finite" in result.err
+    assert "1 images have features of zeros" in result.err
+    (found,) = cli(*args, "--json").document["sets"]
+    assert found["results"][0]["not_finite"] > 0
+    assert found["results"][0]["zeros"] == 1
+    features[5] = 0
+    np.savez(cli.folder / "f.npz", names=np.array(list(faces.images)), embeddings=features)
+    assert cli(*args).code == 0
+
+
 def test_the_golden_features(cli, shared_data):
     result = cli(
         "eval",

@@ -11,11 +11,12 @@ from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.evaluations.pair_arguments import add_network, add_protocols, chosen_flips
 from zqcnn_xp.cli.evaluations.pair_report import check_plots, judge, show
 from zqcnn_xp.cli.output import note
-from zqcnn_xp.errors import DatasetError, ImageError, ShapeError
+from zqcnn_xp.errors import DatasetError, ImageError, InputError, ShapeError
 
 if TYPE_CHECKING:
     from zqcnn_xp.cli.evaluations.pair_features import Features
     from zqcnn_xp.evaluation.bin_file import BinSet
+    from zqcnn_xp.evaluation.pairs import PairSet
     from zqcnn_xp.evaluation.report import PairReport
 
 __all__ = ["add"]
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     errors: dict[str, str] = {}
     for path in args.sets:
         try:
-            reports, network = _one(args, path)
+            pairs, features = _one(args, path)
         except (DatasetError, ShapeError, OSError) as error:
             reason = str(error)
             if isinstance(error, OSError) and error.strerror:
@@ -58,13 +59,19 @@ def run(args: argparse.Namespace) -> int:
             errors[str(path)] = reason
             note(f"error: {reason}")
             continue
+        try:
+            reports = judge(args, path.stem, pairs, features)
+        except InputError as error:  # features that cannot be judged, of this set alone
+            errors[str(path)] = f"{path}: {error}"
+            note(f"error: {path}: {error}")
+            continue
         sets.append(reports)
-        networks.append(network)
+        networks.append(features.network)
     return show(args, sets, networks, errors)
 
 
-def _one(args: argparse.Namespace, path: Path) -> tuple[list[PairReport], Any]:
-    """Judge one set."""
+def _one(args: argparse.Namespace, path: Path) -> tuple[PairSet, Features]:
+    """Read one set and make its features, in the order of the pairs' names."""
     from zqcnn_xp.cli.evaluations.pair_features import embedded
     from zqcnn_xp.evaluation.bin_file import read_bin
     from zqcnn_xp.evaluation.pairs import pairs_of_rows
@@ -73,7 +80,7 @@ def _one(args: argparse.Namespace, path: Path) -> tuple[list[PairReport], Any]:
     damaged: dict[int, str] = {}
     crops = _crops(found, damaged, args.allow_missing)
     flips = chosen_flips(args) != ["none"]
-    features: Features = embedded(args, crops, len(found.images), flips)
+    features = embedded(args, crops, len(found.images), flips)
     pairs = pairs_of_rows(found.same, file=path.name)
     good = [name for row, name in enumerate(pairs.names) if row not in damaged]
     pairs = pairs.available(good, allow_missing=True)
@@ -81,8 +88,7 @@ def _one(args: argparse.Namespace, path: Path) -> tuple[list[PairReport], Any]:
     place = {name: row for row, name in enumerate(good)}
     rows: Any = [place[name] for name in pairs.names]
     mirrored = None if features.mirrored is None else features.mirrored[rows]
-    features = features._replace(plain=features.plain[rows], mirrored=mirrored)
-    return judge(args, path.stem, pairs, features), features.network
+    return pairs, features._replace(plain=features.plain[rows], mirrored=mirrored)
 
 
 def _crops(found: BinSet, damaged: dict[int, str], allow_missing: bool) -> Iterator[Any]:

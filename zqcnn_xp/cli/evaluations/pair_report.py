@@ -80,8 +80,18 @@ def show(
                 f"{group[0].name}: {pairs.dropped:,} pairs left out, {len(pairs.missing):,} images "
                 f"missing or damaged: {shown}"
             )
+    left_out = False
+    for report in reports:
+        whose = f"{report.name}, flip {report.flip}"
+        if report.not_finite:
+            left_out = True
+            note(f"{whose}: {report.not_finite:,} pairs left out, whose features are not finite")
+        if report.zeros:
+            note(
+                f"{whose}: {report.zeros:,} images have features of zeros, which are like no other"
+            )
     _draw(args, reports)
-    return 1 if errors or any(group[0].pairs.missing for group in sets) else 0
+    return 1 if errors or left_out or any(group[0].pairs.missing for group in sets) else 0
 
 
 def _titles(reports: Sequence[PairReport]) -> list[str]:
