@@ -23,7 +23,10 @@ def png(value, size=8):
 FILES = {"Ann/Ann_0001.png": png(1), "Ann/Ann_0002.png": png(2), "Bob/Bob_0001.jpg": png(3)}
 
 
-@pytest.fixture(params=["folder", "archive", "archive with a top folder"])
+TOPS = {"archive": "", "archive with a top folder": "lfw/", "with two": "data/lfw 112/"}
+
+
+@pytest.fixture(params=["folder", *TOPS])
 def place(request, tmp_path):
     if request.param == "folder":
         for name, data in FILES.items():
@@ -31,7 +34,7 @@ def place(request, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         return tmp_path / "set"
-    top = "lfw/" if "top" in request.param else ""
+    top = TOPS[request.param]
     with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in FILES.items():
             file.writestr(top + name, data)
@@ -47,6 +50,22 @@ def test_found_read_and_decoded(place):
         assert [crop[0, 0].tolist() for crop in crops] == [[3] * 3, [2] * 3]
         assert crops.found == names
         assert not crops.damaged
+
+
+@pytest.mark.parametrize("top", ["", "lfw/"])
+def test_archives_of_other_systems(tmp_path, top):
+    with zipfile.ZipFile(tmp_path / "mac.zip", "w") as file:
+        file.writestr(f"__MACOSX/{top}Ann/._Ann_0001.png", b"not an image")
+        for name, data in FILES.items():
+            file.writestr(top + name, data)
+        file.writestr(f"__MACOSX/{top}Ann/._Ann_0002.png", b"not an image")
+    with zipfile.ZipFile(tmp_path / "windows.zip", "w") as file:
+        for name, data in FILES.items():
+            file.writestr((top + name).replace("/", "\\"), data)
+    for kind in ("mac", "windows"):
+        with open_images(tmp_path / f"{kind}.zip") as images:
+            assert images.available([*FILES, "Ann/._Ann_0001.png"]) == list(FILES)
+            assert len(list(Crops(images, list(FILES)))) == 3
 
 
 def test_an_ending_that_is_no_suffix_of_images(tmp_path):

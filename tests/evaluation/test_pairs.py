@@ -89,8 +89,24 @@ def test_the_layout_can_be_said():
     # persons named by numbers, or paths that look like them
     assert read_pairs(b"7 1 1\n", layout="labelled").names == ("7", "1")
     assert read_pairs(b"7 1 1\n").names == ("7/7_0001.jpg",)
-    with pytest.raises(InputError, match="layout='x': expected auto, lfw or labelled"):
+    with pytest.raises(InputError, match="layout='x': expected one of auto, lfw, labelled, two-"):
         read_pairs(LFW, layout="x")
+    with pytest.raises(InputError, match="layout='cfp': expected the path of a folder"):
+        read_pairs(LFW, layout="cfp")
+
+
+def test_tables_with_commas():
+    # as LFW's lists are passed on: names of columns, and a comma behind three fields
+    body = LFW.split(b"\n", 1)[1].replace(b"\t", b",")
+    rows = [line + b"," if line.count(b",") == 2 else line for line in body.splitlines()]
+    table = b"\n".join([b"name,imagenum1,imagenum2,", *rows])
+    found, expected = read_pairs(table, layout="lfw"), read_pairs(LFW)
+    assert found.names == expected.names
+    assert found.same.tolist() == expected.same.tolist()
+    assert found.fold.tolist() == list(range(8))
+    assert read_pairs(table).names == expected.names
+    with pytest.raises(DatasetError, match="line 2: found no pairs"):
+        read_pairs(b"name,imagenum1,imagenum2,\n")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +128,7 @@ def test_the_layout_can_be_said():
         (LFW.replace(b"Bob\t2\t3", b""), "line 3: found 0 fields"),
         (LFW.replace(b"Bob\t2\t3", b"Bob\t2\tAnn\t3"), "found 1 pairs of one person in part 1"),
         (LFW.replace(b"Bob\t2\t3", b"B\xffb\t2\t3"), "line 3: found the byte 0xff, expected UTF-8"),
+        (b"10\n601\nAnn\t1\nBob\t1\n", "line 2: found '601', expected a pair; people.txt"),
         (b"x 300\n", "line 1: found 2 fields, expected 3: path, path, label"),
         (b"a,b,1\na,b\n", "line 2: found 2 fields, expected 3"),
         (b"a,b,1\na,b,2\n", "line 2: found the label '2', expected 1, 0 or -1"),

@@ -90,20 +90,22 @@ class _Archive(Images):
             raise DatasetError(self.name, "", f"{len(members):,} files", f"{_MAX_MEMBERS:,}")
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in members:
-            self._members.setdefault(member.filename, member)
+            # Some writers on Windows have backslashes; macOS adds a folder of its own files.
+            name = member.filename.replace("\\", "/")
+            if not name.startswith("__MACOSX/"):
+                self._members.setdefault(name, member)
         self._stems = {
             without_suffix(name): name for name in self._members if without_suffix(name) != name
         }
-        tops = {name.partition("/")[0] for name in self._stems if "/" in name}
-        # Archives of a folder have its name before all others.
-        self._prefix = f"{tops.pop()}/" if len(tops) == 1 else ""
+        # Archives of a folder have its name before all others, or several.
+        self._prefixes = _common_folders(list(self._stems))
 
     def _refused(self, place: str, error: Exception) -> DatasetError:
         reason = f"{type(error).__name__}: {error}"[:200]
         return DatasetError(self.name, place, f"a damaged archive ({reason})", "a zip archive")
 
     def find(self, name: str) -> str | None:
-        for start in ("", self._prefix):
+        for start in self._prefixes:
             if start + name in self._members:
                 return start + name
             stem = without_suffix(start + name)
@@ -129,6 +131,24 @@ class _Archive(Images):
         self._zip.close()
 
 
+def _common_folders(names: list[str]) -> list[str]:
+    """Return the folders that all names lie in, from none to the deepest, each with its ``/``.
+
+    Examples
+    --------
+    >>> _common_folders(["a/b/Ann/1", "a/b/Bob/1"]), _common_folders(["Ann/1", "Bob/1"])
+    (['', 'a/', 'a/b/'], [''])
+    """
+    # What all have in common, the first and the last of their order have.
+    ends = [name.split("/")[:-1] for name in (min(names, default=""), max(names, default=""))]
+    found = [""]
+    for one, other in zip(*ends, strict=False):
+        if one != other:
+            break
+        found.append(f"{found[-1]}{one}/")
+    return found
+
+
 def without_suffix(name: str) -> str:
     """Return a name without an image's suffix; another ending is part of the name.
 
@@ -147,8 +167,8 @@ def open_images(path: str | os.PathLike[str]) -> Images:
     Parameters
     ----------
     path
-        The folder, or a file that ends in ``.zip``. An archive's one top folder may be left out of
-        names.
+        The folder, or a file that ends in ``.zip``. Folders in which all of an archive's images lie
+        may be left out of names.
 
     Raises
     ------

@@ -30,6 +30,35 @@ def test_a_list_with_labels(cli, faces):
     assert [point["target"] for point in roc["conservative"]] == [0.25, 0]
 
 
+def test_lists_of_other_sets(cli, faces):
+    names = list(faces.images)
+    lines = []
+    for k in range(24):
+        same = k % 2
+        for name in (names[4 * (k // 2)], names[(4 * (k // 2) + (1 if same else 4)) % 48]):
+            lines.append(f"{name} {same}")
+    (faces.folder / "pairs_CPLFW.txt").write_text("\n".join(lines))
+    args = ("--images", faces.packed(), *faces.network, "--protocol", "ten-fold", "--json")
+    (found,) = cli("eval", "pairs", "pairs_CPLFW.txt", *args).document["sets"]
+    assert (found["set"], found["pairs"]) == ("pairs_CPLFW", 24)
+    assert found["results"][0]["protocols"]["ten-fold"]["accuracy"] > 0.8
+    place = faces.folder / "Protocol" / "Split" / "FF" / "01"
+    place.mkdir(parents=True)
+    (place / "same.txt").write_text("1,2\n3,4\n")
+    (place / "diff.txt").write_text("1,5\n2,6\n")
+    listed = [f"{at} ../Data/Images/001/frontal/{at:02d}.png" for at in range(1, 7)]
+    (faces.folder / "Protocol" / "Pair_list_F.txt").write_text("\n".join(listed))
+    for at, name in enumerate(names[:6], 1):
+        crop = faces.folder / "crops" / "001" / "frontal" / f"{at:02d}.png"
+        crop.parent.mkdir(parents=True, exist_ok=True)
+        crop.write_bytes(faces.images[name])
+    args = ("--images", "crops", *faces.network, "--protocol", "lightcnn", "--json")
+    result = cli("eval", "pairs", "Protocol/Split/FF", *args)
+    assert result.code == 0, result.err
+    assert result.document["sets"][0]["pairs"] == 4
+    assert result.document["sets"][0]["results"][0]["roc"]["auc"] == 1
+
+
 def test_features_of_another_program(cli, faces):
     labelled(faces)
     rng = np.random.default_rng(0)

@@ -24,12 +24,17 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "pairs",
         parents=[common],
         help="judge pairs of images from a list",
-        description="Judge the pairs of a list: lines of LFW's pairs.txt, or path, path, label. "
-        "Images have to be aligned crops. Missing ones are an error, unless --allow-missing.",
+        description="Judge the pairs of a list: LFW's pairs.txt, lines of path, path, label, "
+        "CALFW's and CPLFW's lists of two lines a pair, or CFP's folder Split/FP or Split/FF, "
+        "whose images are those of its Data/Images. Images have to be aligned crops. Missing ones "
+        "are an error, unless --allow-missing.",
     )
-    parser.add_argument("pairs", type=Path, metavar="PAIRS", help="the list")
+    parser.add_argument("pairs", type=Path, metavar="PAIRS", help="the list, or folder")
     parser.add_argument(
-        "--layout", choices=("auto", "lfw", "labelled"), default="auto", help="of the list's lines"
+        "--layout",
+        choices=("auto", "lfw", "labelled", "two-lines", "cfp"),
+        default="auto",
+        help="of the list's lines (default: as the first line looks)",
     )
     add_images(parser)
     add_network(parser)
