@@ -12,6 +12,7 @@ __all__ = ["add"]
 COMMANDS = (
     "create",
     "add",
+    "remove",
     "search",
     "verify",
     "dedupe",

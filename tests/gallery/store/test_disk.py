@@ -81,3 +81,24 @@ def test_a_map_never_reaches_past_the_file(tmp_path):
         mapped(path, "<f4", (5, 2))
     with pytest.raises(StoreError, match="found 39 bytes"):
         mapped(path, "<f4", (1 << 40, 1 << 40))
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_folders_without_a_sync_are_none_the_worse(tmp_path, monkeypatch, number):
+    def refuse(_):
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    sync_folder(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOSPC])
+def test_a_folder_whose_sync_fails_is_named(tmp_path, monkeypatch, number):
+    def refuse(_):
+        raise OSError(number, "refused")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(StoreError, match=f"{tmp_path}: found 'refused'"):
+        sync_folder(tmp_path)
+    with pytest.raises(StoreError, match="absent: found"):
+        sync_folder(tmp_path / "absent")

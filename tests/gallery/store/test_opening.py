@@ -225,3 +225,16 @@ def test_checks_cut_anywhere(make):
                 with pytest.raises(StoreError, match=f"checks, byte {left}: found {left} bytes"):
                     located(path)
                 assert salvaged(path).rows == last
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", ""])
+def test_paths_that_can_be_no_store(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError):
+        Store.open(name)
+    with pytest.raises((StoreError, InputError)):
+        if name:
+            Store.create(name, 4)
+        else:
+            (tmp_path / "other").write_text("")
+            Store.create(name, 4)

@@ -21,7 +21,6 @@ from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.photos import Embedded
-    from zqcnn_xp.gallery.store import Store
     from zqcnn_xp.gallery.store.batch import Batch
 
 __all__ = ["add", "add_photos"]
@@ -61,6 +60,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def add_photos(args: argparse.Namespace) -> int:
     """Add what is not there yet; 1 where some photos gave nothing."""
+    import numpy as np
+
     from zqcnn_xp.gallery.photos import embed_photos, find_photos
 
     photos = find_photos(args.folder)
@@ -85,7 +86,9 @@ def add_photos(args: argparse.Namespace) -> int:
         )
         batches = _batches(results, outcomes)
         if args.force:
-            _replaced(store, args.gallery, batches, {photo.name for photo in wanted})
+            again = {photo.name for photo in wanted}
+            kept = [row for row, name in enumerate(store.names) if name not in again]
+            store.rewrite(np.array(kept, np.int64), batches)
         else:
             # Each batch counts by itself: an interrupted command goes on where it was.
             store.extend(batches, each=True)
@@ -120,40 +123,6 @@ def _batches(results: Iterator[Embedded], outcomes: list[Embedded]) -> Iterator[
             waiting = []
     if waiting:
         yield batch()
-
-
-def _replaced(store: Store, folder: Path, batches: Iterator[Batch], names: set[str]) -> None:
-    """Write a gallery with other rows for these names, and put it in the old one's place."""
-    import secrets
-    import shutil
-
-    import numpy as np
-
-    from zqcnn_xp.gallery.origin import Origin
-    from zqcnn_xp.gallery.store import Store as Made
-
-    kept = np.array([row for row, name in enumerate(store.names) if name not in names], np.int64)
-    folder = folder.resolve()  # "." has no name to put another beside
-    token = secrets.token_hex(4)
-    fresh, old = (folder.with_name(f".{folder.name}.{token}.{word}") for word in ("new", "old"))
-    origin = Origin.read(folder)
-    try:
-        store.copy(fresh, kept).close()
-        if origin is not None:
-            origin.write(fresh)
-        with Made.open(fresh, "a") as made:
-            made.extend(batches)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    store.close()
-    folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)
 
 
 def _report(args: argparse.Namespace, outcomes: list[Embedded], skipped: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from zqcnn_xp.errors import InputError, StoreError
 from zqcnn_xp.gallery.picked import PickedRows
 from zqcnn_xp.gallery.store.batch import Batch
 from zqcnn_xp.gallery.store.disk import failed, sync_folder
+from zqcnn_xp.gallery.store.replacing import beside, carry_over, exchange
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.store.store import Store
 
-__all__ = ["built", "copied"]
+__all__ = ["built", "checked_index", "copied", "rewritten"]
 
 _BLOCK = 1 << 14
 
@@ -28,7 +30,7 @@ def copied(
     store: Store, path: Path, rows: NDArray[np.integer[Any]] | None, dtype: str | None
 ) -> Store:
     """Copy rows of a store into a new one; see `Store.copy`."""
-    index = None if rows is None else _checked(rows, len(store))
+    index = None if rows is None else checked_index(rows, len(store))
     batches = store.batches(_BLOCK) if index is None else _picked(store, index)
     return built(type(store), path, store.dim, dtype or store.dtype.name, batches)
 
@@ -68,7 +70,30 @@ def built(kind: type[Store], path: Path, dim: int, dtype: str, batches: Iterable
     return kind.open(path)
 
 
-def _checked(rows: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
+def rewritten(store: Store, rows: NDArray[np.integer[Any]], batches: Iterable[Batch]) -> Path:
+    """Put a store of some rows and of batches in another's place; see `Store.rewrite`.
+
+    Returns
+    -------
+    Path
+        Where the old one is now.
+    """
+    index = checked_index(rows, len(store))
+    folder, fresh = store.path, beside(store.path)
+    try:
+        with type(store).create(fresh, store.dim, store.dtype.name, durability="os") as new:
+            new.extend(chain(_picked(store, index), batches))
+            new.sync()
+        carry_over(folder, fresh)
+        sync_folder(fresh)
+        return exchange(folder, fresh)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def checked_index(rows: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
+    """Return rows as int64; raises `InputError` for one that is not there."""
     index = np.asarray(rows)
     if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
         raise InputError(f"found rows of {index.dtype} and shape {index.shape}, expected integers")

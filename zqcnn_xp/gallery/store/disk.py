@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from io import FileIO
@@ -24,6 +25,10 @@ __all__ = [
     "sync_folder",
     "write",
 ]
+
+
+# What file systems say (some of a network, or of FUSE) whose folders have no sync.
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def failed(path: Path, where: str, error: OSError, expected: str) -> StoreError:
@@ -79,13 +84,15 @@ def sync_folder(folder: Path) -> None:
     """Return when the names of a folder are on the disk; nothing where folders have no sync."""
     if os.name != "posix":
         return
-    number = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
     except OSError as error:
-        raise failed(folder, "", error, "a disk that keeps what was written") from error
-    finally:
-        os.close(number)
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise failed(folder, "", error, "a disk that keeps what was written") from error
 
 
 def cut(file: FileIO, path: Path, size: int) -> None:

@@ -19,6 +19,7 @@ from zqcnn_xp.gallery.store.layout import (
     Commit,
 )
 from zqcnn_xp.gallery.store.log import last_commit, missing, salvaged
+from zqcnn_xp.gallery.store.replacing import cut_off
 from zqcnn_xp.gallery.store.writer import lock_of
 
 __all__ = ["created", "located", "refreshed"]
@@ -33,6 +34,8 @@ def created(folder: Path, dim: int, dtype: str) -> tuple[FileLock, Commit]:
     if dtype not in DTYPES.values():
         raise InputError(f"found dtype {dtype!r}, expected one of {', '.join(DTYPES.values())}")
     commit = Commit(secrets.token_bytes(16), dim, dtype)
+    if "\0" in str(folder):
+        raise InputError(f"found the path {str(folder)!r}, expected one without a NUL")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_free(folder)
@@ -82,8 +85,15 @@ def located(folder: Path, *, recover: bool = False) -> Commit:
     StoreError
         If there is no store or it is damaged, without ``recover``; if nothing is left, with it.
     """
-    if not (folder / LOG).is_file():
-        found = "no log in this folder" if folder.is_dir() else "no such folder"
+    try:
+        there = (folder / LOG).is_file()
+        known = folder.is_dir()
+    except OSError as error:
+        raise failed(folder, "", error, "a feature store") from error
+    if not there:
+        if not known and (half_way := cut_off(folder.absolute())):
+            raise half_way
+        found = "no log in this folder" if known else "no such folder"
         raise StoreError(str(folder), "", found, "a feature store")
     if recover:
         commit = salvaged(folder)

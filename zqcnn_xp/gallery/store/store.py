@@ -131,7 +131,7 @@ class Store(Contents):
         Warns
         -----
         TornAppendWarning
-            In mode ``"a"``, if an append was cut off: its bytes are taken away.
+            In mode ``"a"``, if an append or a `rewrite` was cut off: its bytes are taken away.
         """
         durable = _durable(durability)
         if mode not in ("r", "a"):
@@ -193,16 +193,20 @@ class Store(Contents):
         InputError, StoreError
             As `append`; also what the iterator raises passes through.
         """
-        if self._closed or self._writer is None:
-            found = "a store that was closed" if self._closed else "a store opened for reading"
-            raise StoreError(str(self.path), "", found, "one opened with mode 'a'")
+        writer = self._appending()
         before = len(self)
         try:
             for part in ([batch] for batch in batches) if each else (batches,):
-                self._writer.append(part)
+                writer.append(part)
         finally:
-            self._see(self._writer.commit)
+            self._see(writer.commit)
         return len(self) - before
+
+    def _appending(self) -> Writer:
+        if self._closed or self._writer is None:
+            found = "a store that was closed" if self._closed else "a store opened for reading"
+            raise StoreError(str(self.path), "", found, "one opened with mode 'a'")
+        return self._writer
 
     def refresh(self) -> int:
         """See what a writer appended since; returns how many rows came.
@@ -251,6 +255,72 @@ class Store(Contents):
         from zqcnn_xp.gallery.store.copying import copied
 
         return copied(self, Path(path), rows, dtype)
+
+    def remove(self, rows: NDArray[np.integer[Any]]) -> int:
+        """Take rows away for good; returns how many there were.
+
+        As `rewrite`, with all other rows.
+
+        Parameters
+        ----------
+        rows
+            (m,) integers; one that comes twice counts once.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with Store.create(folder + "/faces", 2) as store:
+        ...         store.append(np.eye(2, dtype=np.float32), ["1.jpg", "2.jpg"])
+        ...         store.remove(np.array([0])), store.names[:]
+        (1, ['2.jpg'])
+        """
+        from zqcnn_xp.gallery.store.copying import checked_index
+
+        gone = np.unique(checked_index(rows, len(self)))
+        self.rewrite(np.setdiff1d(np.arange(len(self)), gone))
+        return len(gone)
+
+    def rewrite(self, rows: NDArray[np.integer[Any]], batches: Iterable[Batch] = ()) -> None:
+        """Keep some rows and append others, all at once; what is not kept leaves the files.
+
+        A new store is written beside this one, with twice the room on the disk for as long, and
+        takes its place in one step: a crash leaves the one or the other. Other files in the folder
+        come along. Readers that have this store open go on reading the rows that they see, whose
+        bytes the system gives back when the last has closed it; `refresh` tells them.
+
+        Parameters
+        ----------
+        rows
+            (m,) rows to keep, in the order wanted.
+        batches
+            What to append to them.
+
+        Raises
+        ------
+        InputError
+            If a row is not there, or a batch does not fit; the store is as it was.
+        StoreError
+            If the store is open for reading, or the disk is full or fails; the store is as it was.
+            Or if the rows were removed, but the folder that still has them, which the message
+            names, could not be deleted: this store is then closed.
+        StoreLocked
+            If another writer was quicker to open the new store: this one is closed.
+        """
+        from zqcnn_xp.gallery.store.copying import rewritten
+        from zqcnn_xp.gallery.store.replacing import deleted
+
+        writer = self._appending()
+        # "." has no name to put another beside, and is another folder afterwards.
+        self.path = self.path.resolve()
+        old = rewritten(self, np.asarray(rows), batches)
+        durable = writer.durable
+        try:
+            deleted(old)  # before the lock is released: no other writer may come to lock it
+        finally:
+            self.close()
+        again = type(self).open(self.path, "a", durability="fsync" if durable else "os")
+        self._closed, self._writer, self._commit = False, again._writer, again._commit
 
     def sync(self) -> None:
         """Return when everything appended is on the disk itself, for ``durability="os"``."""

@@ -31,6 +31,7 @@ from zqcnn_xp.gallery.store.layout import (
     TEXTS,
     Commit,
 )
+from zqcnn_xp.gallery.store.replacing import cleared
 
 __all__ = ["TornAppendWarning", "Writer", "lock_of"]
 
@@ -38,7 +39,7 @@ _MAX_LABELS = (1 << 31) - 1
 
 
 class TornAppendWarning(UserWarning):
-    """An append that never finished was found and taken away."""
+    """What an append or a rewriting that never finished has left was found and taken away."""
 
 
 def lock_of(folder: Path) -> FileLock:
@@ -86,6 +87,7 @@ class Writer:
             torn = self._files.overhang()
             if torn:
                 self._files.take_back()
+            left = cleared(folder.resolve())
         except BaseException:
             self._files.close()
             raise
@@ -96,11 +98,19 @@ class Writer:
                 f"the {commit.rows} rows before it are whole"
             )
             warnings.warn(message, TornAppendWarning, stacklevel=3)
+        if left:
+            message = f"{folder}: what a rewriting that was cut off has left was taken away"
+            warnings.warn(f"{message} ({', '.join(left)})", TornAppendWarning, stacklevel=3)
 
     @property
     def commit(self) -> Commit:
         """The last commit."""
         return self._files.last
+
+    @property
+    def durable(self) -> bool:
+        """Whether an append waits for the disk."""
+        return self._files.durable
 
     def append(self, batches: Iterable[Batch]) -> Commit:
         """Append all batches as one: either all their rows count afterwards, or none does.
