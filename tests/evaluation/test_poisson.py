@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.evaluation.poisson import poisson_interval
+from zqcnn_xp.evaluation.poisson import poisson_interval, rate_interval
 
 
 def _at_most(count: int, mean: float) -> float:
@@ -32,3 +32,12 @@ def test_known_values() -> None:
 def test_wrong_arguments(count: int, confidence: float) -> None:
     with pytest.raises(InputError, match="found count"):
         poisson_interval(count, confidence)
+
+
+def test_rates_are_no_more_than_one():
+    low, high = poisson_interval(5)
+    assert rate_interval(5, 1000) == (low / 1000, high / 1000)
+    assert rate_interval(5, 6) == (low / 6, 1)
+    for count, total in ((7, 6), (-1, 6), (0, 0)):
+        with pytest.raises(InputError):
+            rate_interval(count, total)

@@ -195,3 +195,15 @@ def test_features_that_are_none() -> None:
 def test_the_rates_of_the_original() -> None:
     assert FARS == (1e-8, 1e-7, 1e-6, 1e-5)
     assert (len(ZQCNN_FARS), ZQCNN_FARS[0], ZQCNN_FARS[5], ZQCNN_FARS[-1]) == (16, 1e-8, 5e-7, 1e-3)
+
+
+def test_copies_of_an_image_share_one_rank():
+    # pictures under several names: the threshold is exactly 1, and all copies reach it
+    rng = np.random.default_rng(0)
+    rows = np.tile(rng.normal(size=(40, 64)), (3, 1)).astype(np.float32)
+    labels = np.concatenate([np.arange(40), np.arange(40), (np.arange(40) + 1) % 40])
+    found = tar_at_far(rows, labels, [1e-3])
+    (point,) = found.points
+    assert point.rank == 7
+    assert point.threshold == 1
+    assert (point.impostors_accepted, point.genuine_accepted) == (80, 40)

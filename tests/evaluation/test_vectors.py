@@ -90,3 +90,22 @@ def test_no_matrix_of_floats() -> None:
         with pytest.raises(InputError, match="expected \\(n, d\\)"):
             Vectors(wrong)
     assert str(bad_rows_error(np.array([1, 2]), None)).endswith("numbers: 1, 2")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_copies_have_a_cosine_of_one_to_the_last_bit(dtype):
+    rng = np.random.default_rng(5)
+    for width in (3, 64, 128, 513):
+        rows = rng.normal(size=(300, width)).astype(dtype)
+        vectors = Vectors(np.concatenate([rows, rows, 2 * rows, -rows]))
+        one = np.arange(300)
+        assert (vectors.scores(one, one + 300) == 1).all()
+        assert (vectors.scores(one + 600, one) == 1).all()
+        assert (vectors.scores(one, one + 900) == -1).all()
+
+
+def test_lengths_whose_squares_would_overflow():
+    rows = np.array([[3.0, 4.0], [4.0, 3.0], [0.0, 1.0]])
+    for scale in (1e100, 1e-100):
+        vectors = Vectors(rows * np.array([[scale], [scale], [1.0]]))
+        assert vectors.scores(np.array([0, 0]), np.array([1, 2])) == pytest.approx([0.96, 0.8])

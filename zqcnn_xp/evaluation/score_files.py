@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import DatasetError, InputError
 from zqcnn_xp.evaluation.far_points import FARS, FarPoint, TarFar, checked_rates, rank_of
 from zqcnn_xp.evaluation.order_statistics import largest
-from zqcnn_xp.evaluation.poisson import poisson_interval
+from zqcnn_xp.evaluation.poisson import rate_interval
 
 __all__ = ["SCALE", "ScoreFiles", "tar_at_far_of_files"]
 
@@ -141,10 +141,10 @@ def tar_at_far_of_files(
         if compat == "zqcnn":
             following = limits[at + 1] if rank < files.impostors else -np.inf
             threshold = max(following, below[at])
-        low, high = (end / files.impostors for end in poisson_interval(int(passed[at])))
+        ends = rate_interval(int(passed[at]), files.impostors)
         share = int(accepted[at]) / files.genuine
         counts = (int(passed[at]), int(accepted[at]))
-        points.append(FarPoint(far, rank, float(threshold / unit), share, *counts, (low, high)))
+        points.append(FarPoint(far, rank, float(threshold / unit), share, *counts, ends))
     curve = np.stack([passed / files.impostors, accepted / files.genuine, limits / unit], axis=1)
     shown = curve[np.isin(wanted, steps)]
     genuine, impostors = files.genuine, files.impostors

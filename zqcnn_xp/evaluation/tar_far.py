@@ -18,7 +18,7 @@ from zqcnn_xp.errors import InputError
 from zqcnn_xp.evaluation.bootstrap import Replicates, bootstrap, interval
 from zqcnn_xp.evaluation.far_points import FARS, FarPoint, TarFar, checked_rates, rank_of
 from zqcnn_xp.evaluation.genuine_scores import Genuine, genuine_scores, pair_counts
-from zqcnn_xp.evaluation.poisson import poisson_interval
+from zqcnn_xp.evaluation.poisson import rate_interval
 from zqcnn_xp.evaluation.top_impostors import Top, reached, top_impostors
 from zqcnn_xp.evaluation.vectors import Vectors, bad_rows_error
 from zqcnn_xp.gallery.rows import Rows
@@ -171,7 +171,6 @@ def _point(
     if compat == "zqcnn":
         following = (top.score[rank : rank + 1], genuine.score[accepted : accepted + 1])
         threshold = float(np.concatenate(following).max(initial=-np.inf))
-    low, high = poisson_interval(passed)
     tar_interval = threshold_interval = None
     outside = 0
     if drawn is not None:
@@ -185,7 +184,7 @@ def _point(
         accepted / len(genuine.score),
         passed,
         accepted,
-        (low / impostors, high / impostors),
+        rate_interval(passed, impostors),
         tar_interval,
         threshold_interval,
         outside,

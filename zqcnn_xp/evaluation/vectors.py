@@ -17,6 +17,7 @@ _BLOCK = 4096
 _PAIRS = 2048
 _SHOWN = 5
 _TINY = 1e-30
+_LARGE = 1e150
 
 
 class Vectors:
@@ -59,24 +60,25 @@ class Vectors:
         self.dtype = np.dtype(np.float32)
         self.scales: NDArray[np.float32] | None = None
         self.errors: NDArray[np.float32] | None = None
-        self._norms = np.empty(self.shape[0])
+        self._squares = np.empty(self.shape[0])
         for start in range(0, self.shape[0], _BLOCK):
             # What is infinite, and a square that overflows, is found in the norms.
             with np.errstate(over="ignore", invalid="ignore"):
                 wide = self._read(slice(start, start + _BLOCK)).astype(np.float64)
                 wide *= wide
-                self._norms[start : start + _BLOCK] = np.sqrt(wide.sum(axis=1))
+                self._squares[start : start + _BLOCK] = wide.sum(axis=1)
         self._normalise = normalise
         # Where every reciprocal is a normal number, rows are scaled without leaving float32.
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            self._inverse = (1 / self._norms).astype(np.float32)
+            self._inverse = (1 / np.sqrt(self._squares)).astype(np.float32)
         size = np.abs(self._inverse)
         self._plain = bool(((size > _TINY) & (size < 1 / _TINY)).all())
+        self._moderate = bool(((self._squares < _LARGE) & (self._squares > 1 / _LARGE)).all())
 
     def bad_rows(self) -> NDArray[np.intp]:
         """Return the rows that have no score: values that are no finite numbers, or all zeros."""
-        usable = np.isfinite(self._norms)
-        return np.flatnonzero(~(usable & (self._norms > 0)) if self._normalise else ~usable)
+        usable = np.isfinite(self._squares)
+        return np.flatnonzero(~(usable & (self._squares > 0)) if self._normalise else ~usable)
 
     def without(self, rows: NDArray[np.intp]) -> Vectors:
         """Return these vectors without some rows."""
@@ -91,7 +93,7 @@ class Vectors:
         Products of d terms, summed in any order, are off by at most d units of 2**-24 of the
         product of the lengths; some more units for the rows' own rounding.
         """
-        longest = 1.0 if self._normalise else float(self._norms.max(initial=0.0))
+        longest = 1.0 if self._normalise else float(np.sqrt(self._squares.max(initial=0.0)))
         return (self.shape[1] + 8) * 2.0**-24 * longest**2
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
@@ -108,7 +110,7 @@ class Vectors:
         if self._normalise and self._plain and found.dtype == np.float32:
             return found * self._inverse[rows, None]
         if self._normalise:
-            found = found / self._norms[rows, None]
+            found = found / np.sqrt(self._squares[rows, None])
         single: NDArray[np.float32] = found.astype(np.float32, copy=False)
         return single
 
@@ -117,7 +119,9 @@ class Vectors:
     ) -> NDArray[np.float64]:
         """Return (m,) scores of m pairs, by the numbers of their rows.
 
-        Products of float32 values are exact in float64, and only their sum is rounded.
+        Products of float32 values are exact in float64, and only their sum is rounded. The cosine
+        of a row and its copy, also one scaled by a power of two, is 1 to the last bit, so that
+        copies do not differ in rank.
         """
         found = np.empty(len(first))
         for start in range(0, len(first), _PAIRS):
@@ -127,8 +131,17 @@ class Vectors:
             products *= self._gathered(other)
             found[part] = products.sum(axis=1)
             if self._normalise:
-                found[part] /= self._norms[one] * self._norms[other]
+                found[part] /= self._lengths(one, other)
         return found
+
+    def _lengths(
+        self, one: NDArray[np.integer[Any]], other: NDArray[np.integer[Any]]
+    ) -> NDArray[np.float64]:
+        """Return the products of the lengths of rows."""
+        first, second = self._squares[one], self._squares[other]
+        # One root of the product: of a square it is exact, two roots' product is not.
+        found = np.sqrt(first * second) if self._moderate else np.sqrt(first) * np.sqrt(second)
+        return np.asarray(found, np.float64)
 
     def _read(self, rows: slice) -> NDArray[Any]:
         if isinstance(self._features, np.ndarray):
