@@ -66,3 +66,45 @@ def test_labels_that_do_not_fit():
         Labelled.of(numbered(2), ["a"])
     with pytest.raises(InputError, match="without labels"):
         Labelled.of(numbered(2))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_refused_by_everything_that_reads_them(bad):
+    from zqcnn_xp.gallery import (
+        Gallery,
+        cluster,
+        consistent_subset,
+        find_duplicates,
+        find_mislabelled,
+        find_outliers,
+        find_pivots,
+        find_repeated_people,
+        find_worst_pairs,
+    )
+
+    features = np.eye(5, dtype=np.float32)[[0, 0, 1, 1, 2, 2, 2]]
+    features[3, 4] = bad
+    labelled = Labelled.of(features, list("aabbccc"))
+    probes = np.eye(5, dtype=np.float32)[:2]
+    calls = (
+        lambda: find_pivots(labelled),
+        lambda: find_outliers(labelled),
+        lambda: find_mislabelled(labelled),
+        lambda: find_worst_pairs(labelled),
+        lambda: find_duplicates(labelled),
+        lambda: find_repeated_people(labelled, 0.5),
+        lambda: find_repeated_people(labelled, 0.5, only_pivots=False),
+        lambda: consistent_subset(labelled, 1, 0.5),
+        lambda: cluster(features, 0.5),
+        lambda: cluster(features, 0.5, method="density"),
+        lambda: cluster(features, 0.5, method="masters", seed=3),
+        lambda: Gallery(labelled).identify(probes),
+        lambda: Gallery(labelled).verify("b", probes),
+    )
+    for call in calls:
+        with pytest.raises(InputError, match="no finite number in row 3$"):
+            call()
+    good = Gallery(features[:2], ["a", "a"])
+    for ask in (good.identify, good.search, lambda probes: good.verify("a", probes)):
+        with pytest.raises(InputError, match="no finite number in query 1"):
+            ask(np.array([[1, 0, 0, 0, 0], [0, 0, 0, 0, bad]], np.float32))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.picked import PickedRows, gathered
+from zqcnn_xp.gallery.picked import PickedRows, gathered, refuse_infinite
 from zqcnn_xp.gallery.rows import ArrayRows, decoded, quantize
 
 FEATURES = np.random.default_rng(0).normal(size=(10_000, 3)).astype(np.float32)
@@ -61,3 +61,13 @@ def test_scales_are_gathered_once():
     assert picked.scales is picked.scales
     assert picked.errors is picked.errors
     assert picked.scales.shape == (2,)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_named_by_its_own_row(bad):
+    features = np.ones((4, 3), np.float32)
+    features[2, 1] = bad
+    with pytest.raises(InputError, match="no finite number in row 70$"):
+        refuse_infinite(features, np.array([9, 80, 70, 60]))
+    refuse_infinite(np.full((4, 3), 3e38, np.float32), np.arange(4))  # finite, but no sum
+    refuse_infinite(np.ones((0, 3), np.float32), np.arange(0))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.extras import needed
+from zqcnn_xp.gallery.picked import refuse_infinite
 from zqcnn_xp.gallery.rows import Rows, decoded
 from zqcnn_xp.threads import thread_count
 
@@ -58,7 +59,7 @@ def search_index(
     Raises
     ------
     InputError
-        If there is no such engine, or ``k`` is None.
+        If there is no such engine, ``k`` is None, or a feature is not finite.
     PackageMissing
         If the library is not installed.
     """
@@ -76,7 +77,7 @@ def search_index(
     count = thread_count(threads)
     if engine == "usearch":
         package = needed("usearch.index", extra="search", purpose="searching with usearch")
-        whole = np.ascontiguousarray(decoded(rows, 0, rows.shape[0]))
+        whole = _finite(rows, 0, rows.shape[0])
         matches = package.search(whole, queries, some, "ip", exact=True, threads=count)
         found, values = _matches(matches, len(queries), some)
     else:
@@ -115,8 +116,7 @@ def build_index(engine: str, rows: Rows, *, threads: int | None = None) -> Any:
         index = package.Index(ndim=d, metric="ip", dtype="f32")
         for start in range(0, n, _BLOCK):
             stop = min(start + _BLOCK, n)
-            part = np.ascontiguousarray(decoded(rows, start, stop))
-            index.add(np.arange(start, stop), part, threads=count)
+            index.add(np.arange(start, stop), _finite(rows, start, stop), threads=count)
         return index
     faiss = needed("faiss", extra="search", purpose="searching with faiss")
     if engine == "faiss":
@@ -125,10 +125,17 @@ def build_index(engine: str, rows: Rows, *, threads: int | None = None) -> Any:
         kind = faiss.ScalarQuantizer.QT_8bit
         index = faiss.IndexScalarQuantizer(d, kind, faiss.METRIC_INNER_PRODUCT)
         # The range of each value; a sample would cut off what lies outside of its own.
-        index.train(np.ascontiguousarray(decoded(rows, 0, n)))
+        index.train(_finite(rows, 0, n))
     for start in range(0, n, _BLOCK):
-        index.add(np.ascontiguousarray(decoded(rows, start, min(start + _BLOCK, n))))
+        index.add(_finite(rows, start, min(start + _BLOCK, n)))
     return index
+
+
+def _finite(rows: Rows, start: int, stop: int) -> NDArray[np.float32]:
+    """Return decoded rows, none of them infinite or no number: libraries leave those out."""
+    found = np.ascontiguousarray(decoded(rows, start, stop))
+    refuse_infinite(found, np.arange(start, stop))
+    return found
 
 
 def _ask_faiss(

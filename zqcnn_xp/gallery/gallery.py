@@ -13,6 +13,7 @@ from zqcnn_xp.gallery.identities import Identities, best_people
 from zqcnn_xp.gallery.labelled import Labelled
 from zqcnn_xp.gallery.probes import batched, grouped
 from zqcnn_xp.gallery.search import Found, search
+from zqcnn_xp.gallery.work import checked_queries
 
 __all__ = ["Gallery"]
 
@@ -211,4 +212,4 @@ class Gallery:
         if probes.ndim != 2 or probes.shape[1] != size or probes.dtype.kind != "f":
             found = f"{probes.dtype} of shape {probes.shape}"
             raise InputError(f"found probes of {found}, expected (q, {size}) of a float type")
-        return probes.astype(np.float32, copy=False)
+        return checked_queries(probes, size)

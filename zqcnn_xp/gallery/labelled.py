@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.picked import gathered
+from zqcnn_xp.gallery.picked import gathered, refuse_infinite
 from zqcnn_xp.gallery.rows import Features, as_rows
 
 __all__ = ["Labelled", "PeopleBlock"]
@@ -157,6 +157,11 @@ class Labelled:
         """Yield all persons who have features, in order, ``size`` features at a time at most.
 
         Who has more comes alone, in several blocks that follow each other.
+
+        Raises
+        ------
+        InputError
+            If a feature is infinite or no number: it names the row. As `parts` does.
         """
         present = np.flatnonzero(self.counts)
         ends = self.starts[present + 1]
@@ -174,7 +179,7 @@ class Labelled:
             people = present[at:end]
             rows = self.order[begin : ends[end - 1]]
             starts = self.starts[people] - begin
-            yield PeopleBlock(people, starts, rows, gathered(self.rows, rows))
+            yield PeopleBlock(people, starts, rows, self._finite(rows))
             at = end
 
     def parts(
@@ -184,4 +189,10 @@ class Labelled:
         members = self.members(person)
         for start in range(0, len(members), size):
             rows = members[start : start + size]
-            yield rows, gathered(self.rows, rows)
+            yield rows, self._finite(rows)
+
+    def _finite(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the features of rows, none of them infinite or no number."""
+        features = gathered(self.rows, rows)
+        refuse_infinite(features, rows)
+        return features

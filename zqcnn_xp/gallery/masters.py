@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.gallery.picked import PickedRows, gathered
+from zqcnn_xp.gallery.picked import PickedRows, gathered, refuse_infinite
 from zqcnn_xp.gallery.rows import Features, as_rows
 from zqcnn_xp.gallery.scan import Floor, scan
 
@@ -53,7 +53,7 @@ def find_masters(
     Raises
     ------
     InputError
-        If a number is out of range.
+        If a number is out of range, or a feature is not finite.
 
     Notes
     -----
@@ -80,6 +80,7 @@ def find_masters(
     master_of = np.empty(count, np.int64)
     for start in range(0, count, _BLOCK):
         block = gathered(rows, order[start : start + _BLOCK])
+        refuse_infinite(block, order[start : start + _BLOCK])
         places = np.arange(start, start + len(block))
         lowest = np.full(len(block), count)
         near = int(np.searchsorted(masters[:found], start - reach))

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.backend import Backend
-from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.floors import Floor
+from zqcnn_xp.gallery.picked import PickedRows, refuse_infinite
 from zqcnn_xp.gallery.rows import Features, Rows, as_rows, decoded
 from zqcnn_xp.gallery.scan import Hits
 from zqcnn_xp.gallery.scanners import TooManyHits
@@ -101,7 +101,7 @@ def near_pairs(
     def pieces() -> Iterator[_Piece]:
         for first in range(0, n - 1, high):
             # Of its own: views of a file must not be read again for each block.
-            part = _checked(np.array(decoded(held, first, min(first + high, n))), first)
+            part = _checked(held, np.array(decoded(held, first, min(first + high, n))), first)
             made_of = strip(part)
             for start in range(first, n, size):
                 yield _Piece(made_of, first, start, min(start + size, n))
@@ -123,7 +123,7 @@ def _near(held: Rows, sketch: Sketch, piece: _Piece, least: float) -> Hits | _Pi
     block = decoded(held, start, stop)
     short, lengths = sketch.of(block)
     if not np.isfinite(lengths).all():
-        _checked(block, start)
+        _checked(held, block, start)
         return piece
     count = min(len(strip.features), stop - first)
     try:
@@ -183,10 +183,8 @@ def _scored(
     return found
 
 
-def _checked(block: NDArray[np.float32], first: int) -> NDArray[np.float32]:
-    """Return a block, or name its first row that is not finite."""
-    finite = np.isfinite(block).all(axis=1)
-    if not finite.all():
-        row = first + int(np.argmin(finite))
-        raise InputError(f"found a value that is no finite number in row {row}")
+def _checked(held: Rows, block: NDArray[np.float32], first: int) -> NDArray[np.float32]:
+    """Return a block of finite features; an error names the row as the caller knows it."""
+    index = np.arange(first, first + len(block))
+    refuse_infinite(block, held.index[index] if isinstance(held, PickedRows) else index)
     return block

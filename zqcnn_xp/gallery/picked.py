@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery.rows import Features, Rows, as_rows
 
-__all__ = ["PickedRows", "gathered"]
+__all__ = ["PickedRows", "gathered", "refuse_infinite"]
 
 # Rows of a file that are read with one slice: 2 MB of 128 float32.
 _SPAN = 4096
@@ -118,3 +118,27 @@ def gathered(features: Features, index: NDArray[np.integer[Any]]) -> NDArray[np.
     if scales is not None:
         found *= scales[index][:, None]
     return found
+
+
+def refuse_infinite(features: NDArray[np.float32], index: NDArray[np.integer[Any]]) -> None:
+    """Raise `InputError` that names the first row whose feature is infinite or no number.
+
+    Parameters
+    ----------
+    features
+        (m, d).
+    index
+        (m,) their numbers.
+
+    Examples
+    --------
+    >>> refuse_infinite(np.ones((2, 3), np.float32), np.array([4, 7]))
+    """
+    # A sum is finite only where all values are, or overflows, and is quicker than a look at each.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(features.sum()):
+            return
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        row = int(index[np.argmin(finite)])
+        raise InputError(f"found a value that is no finite number in row {row}")

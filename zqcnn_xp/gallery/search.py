@@ -170,7 +170,7 @@ def _checked_limits(k: int | None, threshold: float | None) -> float:
     """Return the least score that is wanted, rounded up to float32."""
     if k is None and threshold is None:
         raise InputError("found neither k nor a threshold, expected one of them")
-    if k is not None and (not isinstance(k, int | np.integer) or k < 0):
+    if k is not None and (isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 0):
         raise InputError(f"found k {k!r}, expected a whole number of 0 or more")
     if k is not None and k > _MOST:
         raise InputError(f"found k {k}, expected at most {_MOST}; a threshold bounds by score")

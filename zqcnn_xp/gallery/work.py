@@ -67,7 +67,9 @@ def checked_queries(queries: ArrayLike, dim: int) -> NDArray[np.float32]:
     (1, 2)
     """
     try:
-        found: NDArray[Any] = np.asarray(queries, np.float32)
+        # What float32 has no room for becomes infinite, and is refused below.
+        with np.errstate(over="ignore"):
+            found: NDArray[Any] = np.asarray(queries, np.float32)
     except (TypeError, ValueError) as error:
         msg = f"found queries that are no numbers ({error}), expected (q, {dim})"
         raise InputError(msg) from error

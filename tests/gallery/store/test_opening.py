@@ -227,14 +227,10 @@ def test_checks_cut_anywhere(make):
                 assert salvaged(path).rows == last
 
 
-@pytest.mark.parametrize("name", ["a" * 300, "a\0b", ""])
-def test_paths_that_can_be_no_store(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "file"])
+def test_paths_that_can_be_no_store(tmp_path, name):
+    (tmp_path / "file").write_text("")
     with pytest.raises(StoreError):
-        Store.open(name)
+        Store.open(tmp_path / name)
     with pytest.raises((StoreError, InputError)):
-        if name:
-            Store.create(name, 4)
-        else:
-            (tmp_path / "other").write_text("")
-            Store.create(name, 4)
+        Store.create(tmp_path / name, 4)

@@ -1,7 +1,6 @@
 """Rows that are taken away are gone, and a store is there whatever is cut off on the way."""
 
 import errno
-import os
 import subprocess
 import sys
 import warnings
@@ -25,21 +24,21 @@ def steps(request, monkeypatch):
 
 def everything(folder):
     """All bytes and names below a folder."""
-    parts = []
-    for where, _, files in os.walk(folder):
-        for name in files:
-            parts.append(os.path.join(where, name).encode())
-            with open(os.path.join(where, name), "rb") as file:
-                parts.append(file.read())
-    return b"\0".join(parts)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return b"\0".join(str(path).encode() + path.read_bytes() for path in files)
+
+
+def names(folder):
+    """Names in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def filled(path, dtype="float32"):
     store = Store.create(path, 4, dtype)
     features = np.arange(1, 25, dtype=np.float32).reshape(6, 4) / 7
-    names = [f"photo-{number}.jpg" for number in range(6)]
+    photos = [f"photo-{number}.jpg" for number in range(6)]
     labels = ["Ann", "Secret Person", "Bo", "Secret Person", None, "Ann"]
-    store.append(features, names, labels, [{"place": f"town-{number}"} for number in range(6)])
+    store.append(features, photos, labels, [{"place": f"town-{number}"} for number in range(6)])
     return store, features
 
 
@@ -66,7 +65,7 @@ def test_nothing_of_removed_rows_is_left_in_any_file(tmp_path, steps, dtype):
         store.append(np.ones((1, 4), np.float32), ["new"], ["Cy"])
         with pytest.raises(StoreLocked):
             Store.open(tmp_path / "faces", "a")
-    assert os.listdir(tmp_path) == ["faces"]
+    assert names(tmp_path) == ["faces"]
     assert Store.open(tmp_path / "faces").names[4] == "new"
 
 
@@ -80,7 +79,7 @@ def test_rows_and_batches_are_one_step(tmp_path, steps):
         assert store.labels[:] == [None, "Ann", "Bo"]
         # A reader keeps what it sees, and is told.
         np.testing.assert_array_equal(seen[0:6], features)
-        with pytest.raises(StoreError, match="as there were before|another|record"):
+        with pytest.raises(StoreError, match=r"as there were before|another|record"):
             reader.refresh()
 
 
@@ -97,7 +96,7 @@ def test_what_does_not_fit_leaves_the_store_as_it_was(tmp_path, steps):
             with pytest.raises(InputError):
                 store.rewrite(np.array(rows), batches)
             assert len(store) == 6
-        assert os.listdir(tmp_path) == ["faces"]
+        assert names(tmp_path) == ["faces"]
         store.append(features[:1], ["more"])
     with pytest.raises(StoreError, match="opened for reading"):
         Store.open(tmp_path / "faces").remove(np.array([0]))
@@ -147,10 +146,10 @@ def test_a_process_killed_on_the_way_leaves_the_one_or_the_other(tmp_path, momen
         (old,) = (entry for entry in leftovers(path) if entry.suffix == ".old")
         old.rename(path)
     assert len(Store.open(path)) == rows
-    assert len(os.listdir(tmp_path)) == 2
+    assert len(names(tmp_path)) == 2
     with pytest.warns(TornAppendWarning, match="rewriting that was cut off"):
         Store.open(path, "a").close()
-    assert os.listdir(tmp_path) == ["faces"]
+    assert names(tmp_path) == ["faces"]
     assert (b"Secret" in everything(tmp_path)) == (rows == 6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -166,7 +165,7 @@ def test_folders_of_others_are_left_alone(tmp_path):
     store.remove(np.array([0]))
     store.close()
     Store.open(tmp_path / "faces", "a").close()
-    assert len(os.listdir(tmp_path)) == 6
+    assert len(names(tmp_path)) == 6
 
 
 def test_a_second_step_that_fails_is_taken_back(tmp_path, monkeypatch):
@@ -174,14 +173,14 @@ def test_a_second_step_that_fails_is_taken_back(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     with pytest.raises(StoreError, match="no such file"):
         exchange(tmp_path / "a", tmp_path / ".a.00000000.new")
-    assert os.listdir(tmp_path) == ["a"]
+    assert names(tmp_path) == ["a"]
 
 
 def test_a_system_that_refuses_an_exchange_is_named(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(StoreError, match=f"{tmp_path / 'a'}: found 'no such file"):
         exchange(tmp_path / "a", tmp_path / "none.new")
-    assert os.listdir(tmp_path) == ["a"]
+    assert names(tmp_path) == ["a"]
 
 
 def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, monkeypatch):
@@ -196,7 +195,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, monkeypatch):
         with pytest.raises(StoreError, match="no space left"):
             store.remove(np.array([0]))
         assert len(store) == 6
-        assert os.listdir(tmp_path) == ["faces"]
+        assert names(tmp_path) == ["faces"]
         assert store.append(np.ones((1, 4), np.float32), ["a"]) is None
 
 

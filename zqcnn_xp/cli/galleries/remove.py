@@ -19,9 +19,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         common,
         "remove",
         "take persons or photos out of a gallery, for good",
-        "The gallery is written anew without them, and takes the old one's place at once: features, "
-        "names and metadata are in none of its files any more. Copies and exports that were made "
-        "before still have them.",
+        "The gallery is written anew without them, and takes the old one's place at once. Their "
+        "features, names and metadata are in none of its files any more; copies and exports that "
+        "were made before still have them.",
         remove,
     )
     parser.add_argument("--person", nargs="+", metavar="NAME", default=[], help="all their photos")
