@@ -102,7 +102,7 @@ def test_features_that_are_no_numbers_are_refused_by_everything_that_reads_them(
         lambda: Gallery(labelled).verify("b", probes),
     )
     for call in calls:
-        with pytest.raises(InputError, match="no finite number in row 3$"):
+        with pytest.raises(InputError, match=r"no finite number in row 3$"):
             call()
     good = Gallery(features[:2], ["a", "a"])
     for ask in (good.identify, good.search, lambda probes: good.verify("a", probes)):

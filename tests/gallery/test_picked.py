@@ -67,7 +67,7 @@ def test_scales_are_gathered_once():
 def test_what_is_no_number_is_named_by_its_own_row(bad):
     features = np.ones((4, 3), np.float32)
     features[2, 1] = bad
-    with pytest.raises(InputError, match="no finite number in row 70$"):
+    with pytest.raises(InputError, match=r"no finite number in row 70$"):
         refuse_infinite(features, np.array([9, 80, 70, 60]))
     refuse_infinite(np.full((4, 3), 3e38, np.float32), np.arange(4))  # finite, but no sum
     refuse_infinite(np.ones((0, 3), np.float32), np.arange(0))
