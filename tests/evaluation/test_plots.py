@@ -55,6 +55,29 @@ def test_det_of_normal_scores_is_a_straight_line():
     assert "0.1%" in labels
 
 
+def test_det_shows_where_the_curve_is():
+    cdf = NormalDist().cdf
+    axes, drawn = lines(det_figure({"good": CURVES["good"]}))
+    low, high = (cdf(end) for end in axes.get_ylim())
+    roc = CURVES["good"]
+    first, last = (1 - roc.tpr[np.searchsorted(roc.far, far, "right") - 1] for far in (0, 0.5))
+    assert low == pytest.approx(0.7 * last)
+    assert high == pytest.approx(min(0.99, 1.5 * first))
+    (diagonal,) = (xy for name, xy in drawn.items() if name != "good")
+    assert (diagonal[:, 0] == diagonal[:, 1]).all()
+    # very low rates have ticks too: powers of ten
+    few = Roc(
+        np.array([np.inf, 0.9, 0.5, -np.inf]), np.array([0, 50, 90, 100]),
+        np.array([0, 10, 10_000, 10**9]),
+    )  # fmt: skip
+    axes, _ = lines(det_figure({"few": few}, most=1e-5))
+    labels = [text.get_text() for text in axes.get_xticklabels()]
+    assert labels == [f"$10^{{{n}}}$" for n in range(-9, -4)]
+    assert cdf(axes.get_xlim()[1]) == pytest.approx(1e-5)
+    assert cdf(axes.get_ylim()[1]) == pytest.approx(0.99)
+    assert cdf(axes.get_ylim()[0]) == pytest.approx(0.07)
+
+
 def test_a_perfect_curve_and_a_single_step():
     for roc in (Roc.of([1, 2], [-1, 0]), Roc.of([1], [1])):
         for figure in (roc_figure, det_figure):

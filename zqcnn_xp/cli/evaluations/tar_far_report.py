@@ -113,14 +113,11 @@ def draw(args: argparse.Namespace, result: TarFar) -> None:
     """Draw the curves that are asked for, as far as the impostors reach that were kept."""
     if args.roc is None and args.det is None:
         return
-    from statistics import NormalDist
-
     from zqcnn_xp.evaluation.plots import det_figure, roc_figure, save_figure
 
     curves = {(args.features or args.scores[0]).name: _roc(result)}
     least = 1 / result.impostors
     most = max(float(result.curve[-1, 0]), 2 * least)
-    probit = NormalDist().inv_cdf
     if args.roc is not None:
         figure = roc_figure(curves)
         figure.axes[0].set_xlim(least, most)
@@ -128,10 +125,7 @@ def draw(args: argparse.Namespace, result: TarFar) -> None:
         save_figure(figure, args.roc)
         note(f"drawn to {args.roc}")
     if args.det is not None:
-        figure = det_figure(curves)
-        figure.axes[0].set_xlim(probit(least), probit(most))
-        figure.axes[0].set_ylim(probit(0.5 / result.genuine), probit(1 - 0.5 / result.genuine))
-        save_figure(figure, args.det)
+        save_figure(det_figure(curves, most=min(most, 0.5)), args.det)
         note(f"drawn to {args.det}")
 
 
