@@ -4,9 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No example has a time limit, which a busy machine would pass. A run has the same examples as the
+# one before, so that whoever changes nothing sees no new failure; `--hypothesis-profile=fresh`
+# looks for others.
+settings.register_profile("same", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("fresh", deadline=None, derandomize=False, print_blob=True)
+settings.load_profile("same")
+
+
+def _module(name: str) -> ModuleType:
+    """Import a file by its path: test folders are no packages and not on the path of modules."""
+    path = Path(__file__).parent / name
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def counted() -> Any:
+    """``work.counted``: a bound of the calls that a block makes, and of its memory."""
+    return _module("work.py").counted
+
+
+@pytest.fixture(scope="session")
+def damage() -> ModuleType:
+    """The module ``damage``: ways to damage a file, and a judge of readers."""
+    return _module("formats/damage.py")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -18,7 +17,7 @@ for line in sys.stdin:
         print('last words', file=sys.stderr, flush=True)
         os.abort()
 """
-HANG = "import sys, time; sys.stdin.readline(); time.sleep(600)"
+HANG = "import sys, time; sys.stdin.readline(); time.sleep(100_000)"
 
 
 @pytest.fixture
@@ -65,11 +64,10 @@ def test_after_a_crash_the_next_request_starts_another(replaced, tmp_path):
 
 def test_a_side_that_hangs_is_ended(replaced):
     replaced(HANG)
-    start = time.monotonic()
     with Worker("peer", "asleep", 1, patience=0.5) as worker, pytest.raises(SideError) as caught:
         worker.block(1)
+    # Were it waited for, this test would end at pytest's limit of time.
     assert caught.value.state == "crashed"
-    assert time.monotonic() - start < 300  # and not the 600 s that it would sleep
 
 
 def test_closing_twice_is_fine():

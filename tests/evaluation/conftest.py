@@ -1,53 +1,37 @@
-"""What the tests of data sets' files share: damage, and a judge of readers."""
+"""What the tests of data sets' files share: a judge of readers."""
 
 from __future__ import annotations
 
 import random
-import time
-import tracemalloc
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from zqcnn_xp.errors import DatasetError
 
-SECONDS, MEMORY = 2.0, 64 << 20
-
-
-@pytest.fixture(scope="session")
-def damage():
-    """The module of ways to damage a file that the tests of model formats use."""
-    path = Path(__file__).parents[1] / "formats" / "damage.py"
-    spec = spec_from_file_location("damage", path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+MEMORY = 64 << 20
+CALLS, CALLS_OF_A_BYTE = 10_000, 1
+"""What reading may call: so many functions, and so many more for each byte of the file."""
 
 
 class Judge:
     """Reads damaged files: a result, or a `DatasetError` that says what was found."""
 
-    def __init__(self, read, memory=MEMORY):
-        self.read, self.memory = read, memory
+    def __init__(self, read, memory=MEMORY, *, counted):
+        self.read, self.memory, self.counted = read, memory, counted
 
     def __call__(self, data, *, traced=False):
-        """Say whether reading worked. Another error, too much time or memory fails."""
+        """Say whether reading worked. Another error fails, and if traced, much work or memory."""
         if traced:
-            tracemalloc.start()
-        start = time.process_time()
+            with self.counted(CALLS + CALLS_OF_A_BYTE * len(data), memory=True) as work:
+                worked = self(data)
+            assert work.memory < self.memory
+            return worked
         problem = None
         try:
             self.read(data)
         except DatasetError as error:
             problem = error
-        finally:
-            spent = time.process_time() - start
-            if traced:
-                peak = tracemalloc.get_traced_memory()[1]
-                tracemalloc.stop()
-                assert peak < self.memory
-            assert spent < SECONDS * (10 if traced else 1)
         if problem is not None:
             assert problem.file == "<bytes>"
             assert problem.found
@@ -65,5 +49,5 @@ class Judge:
 
 
 @pytest.fixture(scope="session")
-def judge():
-    return Judge
+def judge(counted):
+    return partial(Judge, counted=counted)

@@ -8,7 +8,6 @@ import resource
 import struct
 import subprocess
 import sys
-import time
 import zlib
 
 import numpy as np
@@ -234,13 +233,12 @@ def test_large_images_are_converted_in_strips_without_seams():
     ("width", "height"),
     [(20000, 20000), (65535, 16000), (1, 2**31 - 1), (2**31 - 1, 2**31 - 1), (8001, 8000)],
 )
-def test_pixel_bombs_are_refused_by_their_header(width, height):
+def test_pixel_bombs_are_refused_by_their_header(width, height, counted):
     bomb = png_claiming(width, height)
     assert len(bomb) < 100
-    start = time.perf_counter()
-    with pytest.raises(ImageError, match="<bytes>"):
+    with counted(5000, memory=True) as work, pytest.raises(ImageError, match="<bytes>"):
         read_image(bomb)
-    assert time.perf_counter() - start < 1
+    assert work.memory < 1 << 20
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "PPM"])
@@ -359,7 +357,7 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of damaged metadata
 @pytest.mark.parametrize("kind", FORMATS)
-def test_300_mutations_give_an_image_or_an_image_error(kind):
+def test_300_mutations_give_an_image_or_an_image_error(kind, counted):
     exif = Image.Exif()
     exif[0x0112] = 6
     options = {"exif": exif} if kind in ("JPEG", "PNG", "WEBP", "TIFF") else {}
@@ -370,9 +368,9 @@ def test_300_mutations_give_an_image_or_an_image_error(kind):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused = 0
     for _ in range(300):
-        start = time.perf_counter()
         try:
-            out = read_image(mutate(data, rng), max_pixels=1_000_000)
+            with counted(200_000):  # Pillow reads text of .ppm files in Python
+                out = read_image(mutate(data, rng), max_pixels=1_000_000)
         except ImageError:
             refused += 1
         else:
@@ -380,7 +378,6 @@ def test_300_mutations_give_an_image_or_an_image_error(kind):
             assert out.ndim == 3
             assert out.shape[2] == 3
             assert 0 < out.shape[0] * out.shape[1] <= 1_000_000
-        assert time.perf_counter() - start < 2
     assert refused > 50
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 << 10
 

@@ -54,7 +54,7 @@ def test_an_error_lets_the_helpers_go():
 
     with pytest.raises(ValueError, match="no"):
         workers.run(wrong, 2)
-    seen, end = set(), time.monotonic() + 30
+    seen, end = set(), time.monotonic() + 120
     workers.run(seen.add, 2)
     while len(seen) < 2 and time.monotonic() < end:
         time.sleep(0.001)
