@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import InputError, StoreError, StoreLocked
-from zqcnn_xp.gallery.store import Batch, Store, replacing
-from zqcnn_xp.gallery.store.replacing import exchange, leftovers
+from zqcnn_xp.gallery.store import Batch, Store, opening, replacing
+from zqcnn_xp.gallery.store.replacing import deleted, exchange, leftovers
 from zqcnn_xp.gallery.store.writer import TornAppendWarning
 
 
@@ -28,7 +28,7 @@ def everything(folder):
     return b"\0".join(str(path).encode() + path.read_bytes() for path in files)
 
 
-def names(folder):
+def names_of(folder):
     """Names in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
@@ -65,7 +65,7 @@ def test_nothing_of_removed_rows_is_left_in_any_file(tmp_path, steps, dtype):
         store.append(np.ones((1, 4), np.float32), ["new"], ["Cy"])
         with pytest.raises(StoreLocked):
             Store.open(tmp_path / "faces", "a")
-    assert names(tmp_path) == ["faces"]
+    assert names_of(tmp_path) == ["faces"]
     assert Store.open(tmp_path / "faces").names[4] == "new"
 
 
@@ -79,8 +79,12 @@ def test_rows_and_batches_are_one_step(tmp_path, steps):
         assert store.labels[:] == [None, "Ann", "Bo"]
         # A reader keeps what it sees, and is told.
         np.testing.assert_array_equal(seen[0:6], features)
-        with pytest.raises(StoreError, match=r"as there were before|another|record"):
+        with pytest.raises(StoreError, match="another store in the place"):
             reader.refresh()
+        # What it has not opened yet is not taken from the other store.
+        for late in (lambda: reader.labels, lambda: reader.names, reader.label_ids, reader.verify):
+            with pytest.raises(StoreError, match="another store in the place"):
+                late()
 
 
 def test_what_does_not_fit_leaves_the_store_as_it_was(tmp_path, steps):
@@ -96,7 +100,7 @@ def test_what_does_not_fit_leaves_the_store_as_it_was(tmp_path, steps):
             with pytest.raises(InputError):
                 store.rewrite(np.array(rows), batches)
             assert len(store) == 6
-        assert names(tmp_path) == ["faces"]
+        assert names_of(tmp_path) == ["faces"]
         store.append(features[:1], ["more"])
     with pytest.raises(StoreError, match="opened for reading"):
         Store.open(tmp_path / "faces").remove(np.array([0]))
@@ -146,10 +150,10 @@ def test_a_process_killed_on_the_way_leaves_the_one_or_the_other(tmp_path, momen
         (old,) = (entry for entry in leftovers(path) if entry.suffix == ".old")
         old.rename(path)
     assert len(Store.open(path)) == rows
-    assert len(names(tmp_path)) == 2
+    assert len(names_of(tmp_path)) == 2
     with pytest.warns(TornAppendWarning, match="rewriting that was cut off"):
         Store.open(path, "a").close()
-    assert names(tmp_path) == ["faces"]
+    assert names_of(tmp_path) == ["faces"]
     assert (b"Secret" in everything(tmp_path)) == (rows == 6)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -165,7 +169,7 @@ def test_folders_of_others_are_left_alone(tmp_path):
     store.remove(np.array([0]))
     store.close()
     Store.open(tmp_path / "faces", "a").close()
-    assert len(names(tmp_path)) == 6
+    assert len(names_of(tmp_path)) == 6
 
 
 def test_a_second_step_that_fails_is_taken_back(tmp_path, monkeypatch):
@@ -173,14 +177,14 @@ def test_a_second_step_that_fails_is_taken_back(tmp_path, monkeypatch):
     (tmp_path / "a").mkdir()
     with pytest.raises(StoreError, match="no such file"):
         exchange(tmp_path / "a", tmp_path / ".a.00000000.new")
-    assert names(tmp_path) == ["a"]
+    assert names_of(tmp_path) == ["a"]
 
 
 def test_a_system_that_refuses_an_exchange_is_named(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(StoreError, match=f"{tmp_path / 'a'}: found 'no such file"):
         exchange(tmp_path / "a", tmp_path / "none.new")
-    assert names(tmp_path) == ["a"]
+    assert names_of(tmp_path) == ["a"]
 
 
 def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, monkeypatch):
@@ -195,7 +199,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(tmp_path, monkeypatch):
         with pytest.raises(StoreError, match="no space left"):
             store.remove(np.array([0]))
         assert len(store) == 6
-        assert names(tmp_path) == ["faces"]
+        assert names_of(tmp_path) == ["faces"]
         assert store.append(np.ones((1, 4), np.float32), ["a"]) is None
 
 
@@ -211,7 +215,7 @@ def test_the_folder_that_one_is_in(tmp_path, monkeypatch, steps):
 def test_what_cannot_be_deleted_is_named_and_nothing_is_written_to_it(tmp_path, monkeypatch, steps):
     store, _ = filled(tmp_path / "faces")
 
-    def refuse(folder):
+    def refuse(folder, **_):
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
@@ -225,3 +229,89 @@ def test_what_cannot_be_deleted_is_named_and_nothing_is_written_to_it(tmp_path, 
     with pytest.warns(TornAppendWarning):
         Store.open(tmp_path / "faces", "a").close()
     assert b"Secret" not in everything(tmp_path)
+
+
+def test_a_store_that_is_replaced_while_it_is_opened_is_opened_again(tmp_path, monkeypatch):
+    store, _ = filled(tmp_path / "faces")
+    read, once = opening.last_commit, []
+
+    def late(folder, known=None):
+        found = read(folder, known)
+        if not once:
+            once.append(1)
+            store.remove(np.array([0, 1, 2]))
+        return found
+
+    with store:
+        monkeypatch.setattr(opening, "last_commit", late)
+        reader = Store.open(tmp_path / "faces")
+        assert reader.names[:] == ["photo-3.jpg", "photo-4.jpg", "photo-5.jpg"]
+
+
+def test_a_damaged_store_is_still_the_same(tmp_path):
+    """What is left of it opens, whichever record of its log was damaged."""
+    for number in (0, 1, 2):
+        path = tmp_path / str(number)
+        store, features = filled(path)
+        with store:
+            store.append(features, ["more"] * 6)
+        log = bytearray((path / "log").read_bytes())
+        log[128 * number + 40] ^= 1
+        (path / "log").write_bytes(log)
+        reader = Store.open(path, recover=True)
+        assert len(reader.names[:]) == len(reader) == (6 if number == 2 else 12)
+
+
+RACE = """
+import sys, numpy as np, random
+from zqcnn_xp.gallery.store import Store
+rng = random.Random(1)
+with Store.open(sys.argv[1], "a", durability="os") as store:
+    for turn in range(int(sys.argv[2])):
+        ids = [rng.randrange(10_000) for _ in range(rng.randrange(1, 40))]
+        features = np.repeat(np.float32(ids)[:, None], 4, 1)
+        store.append(features, [str(i) for i in ids], [f"p{i % 7}" for i in ids])
+        if turn % 3 == 2:
+            store.rewrite(np.flatnonzero(np.random.default_rng(turn).random(len(store)) < 0.5))
+"""
+
+
+def test_readers_see_whole_stores_while_one_is_written_anew(tmp_path):
+    """Never the log of one with the features, names or labels of another."""
+    path = tmp_path / "faces"
+    Store.create(path, 4).close()
+    writer = subprocess.Popen([sys.executable, "-W", "ignore", "-c", RACE, path, "90"])
+    reads = replaced = 0
+    while writer.poll() is None:
+        store = Store.open(path)
+        try:
+            features, names = store.rows[0 : len(store)], store.names[:]
+            labels = store.labels[:]
+        except StoreError as error:
+            assert "another store in the place" in str(error)
+            replaced += 1
+            continue
+        assert features[:, 0].tolist() == [float(name) for name in names]
+        assert labels == [f"p{int(name) % 7}" for name in names]
+        reads += 1
+    assert writer.returncode == 0
+    assert reads + replaced > 5
+    assert names_of(tmp_path) == ["faces"]
+
+
+def test_another_writer_that_is_quicker_gets_the_new_store(tmp_path, monkeypatch):
+    store, _ = filled(tmp_path / "faces")
+    others = []
+
+    def late(folder):
+        deleted(folder)
+        others.append(Store.open(tmp_path / "faces", "a"))
+
+    monkeypatch.setattr(replacing, "deleted", late)
+    store.remove(np.array([0]))
+    with others[0] as other:
+        assert len(other) == 5
+        with pytest.raises(StoreError, match="closed"):
+            store.append(np.ones((1, 4), np.float32), ["a"])
+        other.append(np.ones((1, 4), np.float32), ["a"])
+    assert len(Store.open(tmp_path / "faces")) == 6

@@ -161,7 +161,7 @@ def test_a_reader_notices_another_store_in_the_place_of_its_own(make):
     reader = Store.open(path)
     shutil.rmtree(path)
     make([2, 2, 2])[0]
-    with pytest.raises(StoreError, match="log"):
+    with pytest.raises(StoreError, match="another store in the place"):
         reader.refresh()
 
 

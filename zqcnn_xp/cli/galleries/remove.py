@@ -55,8 +55,8 @@ def remove(args: argparse.Namespace) -> int:
                     seen.add(name)
         if missing := sorted(photos - seen):
             raise InputError(f"{args.gallery}: found no photo {missing[0]!r}")
+        left = int(np.count_nonzero(~gone))
         removed = store.remove(np.flatnonzero(gone))
-        left = len(store)
     if args.json:
         print_json({"gallery": str(args.gallery), "removed": removed, "rows": left})
     else:

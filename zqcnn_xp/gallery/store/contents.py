@@ -15,6 +15,7 @@ from zqcnn_xp.gallery.store.batch import Batch
 from zqcnn_xp.gallery.store.columns import LabelColumn, LabelTable, MetaColumn, NameColumn
 from zqcnn_xp.gallery.store.disk import mapped, size_of
 from zqcnn_xp.gallery.store.layout import ERRORS, ERRORS_KNOWN, ROWS, SCALES, Commit
+from zqcnn_xp.gallery.store.log import gone
 
 if TYPE_CHECKING:
     from zqcnn_xp.gallery.store.verifying import Verified
@@ -73,6 +74,12 @@ class Contents:
         """All features, mapped from the file: nothing is read before a slice is used.
 
         It stays as it is when the store grows; ask again for the rows that came later.
+
+        Raises
+        ------
+        StoreError
+            As `names`, `labels` and `meta` do, if a file is damaged, or another store took the
+            place of this one before its files were opened. What was opened stays.
         """
         rows: ArrayRows = self._view("rows", self._map_rows)
         return rows
@@ -127,8 +134,18 @@ class Contents:
         if self._closed:
             raise StoreError(str(self.path), "", "a store that was closed", "an open one")
         if name not in self._views:
-            self._views[name] = make()
+            try:
+                made = make()
+            except StoreError:
+                self._check_there()
+                raise
+            self._check_there()  # what was just opened is this store's
+            self._views[name] = made
         return self._views[name]
+
+    def _check_there(self) -> None:
+        if replaced := gone(self.path, self._commit):
+            raise replaced
 
     def batches(self, size: int = _BLOCK) -> Iterator[Batch]:
         """Yield everything in order, ``size`` rows at a time; features in the stored form."""

@@ -16,7 +16,7 @@ from zqcnn_xp.errors import StoreError
 from zqcnn_xp.gallery.store.disk import opened, read_at, size_of
 from zqcnn_xp.gallery.store.layout import LOG, RECORD, Commit
 
-__all__ = ["Scan", "commits", "last_commit", "missing", "salvaged"]
+__all__ = ["Scan", "commits", "gone", "last_commit", "missing", "salvaged"]
 
 _BLOCK = 4096  # records that are read at a time
 _WAIT = 0.02
@@ -160,6 +160,27 @@ def commits(folder: Path) -> Iterator[tuple[int, Commit | None]]:
                 number += 1
             if len(data) < _BLOCK * RECORD:
                 break
+
+
+def gone(folder: Path, commit: Commit) -> StoreError | None:
+    """Say so if a folder no longer holds the store whose commit is known.
+
+    Files are opened by their names when they are needed first, and a store that was written anew
+    takes the place of all of them at once. Who opened one and then finds the commit in the log has
+    opened this store's: one that was replaced does not come back.
+    """
+    path = folder / LOG
+    try:
+        with opened(path, "rb") as file:
+            if read_at(file, path, commit.sequence * RECORD, RECORD) == commit.packed():
+                return None
+            first = Commit.unpacked(read_at(file, path, 0, RECORD))
+    except StoreError:
+        first = None
+    if first is not None and first.identity == commit.identity:
+        return None  # it is the same store, whatever became of this commit
+    found = "another store in the place of the one that was opened"
+    return StoreError(str(folder), "", found, "the same; open it again")
 
 
 def missing(folder: Path, commit: Commit) -> StoreError | None:

@@ -18,7 +18,7 @@ from zqcnn_xp.gallery.store.layout import (
     MAX_DIM,
     Commit,
 )
-from zqcnn_xp.gallery.store.log import last_commit, missing, salvaged
+from zqcnn_xp.gallery.store.log import gone, last_commit, missing, salvaged
 from zqcnn_xp.gallery.store.replacing import cut_off
 from zqcnn_xp.gallery.store.writer import lock_of
 
@@ -101,16 +101,19 @@ def located(folder: Path, *, recover: bool = False) -> Commit:
             found = "no record of which every byte is there"
             raise StoreError(str(folder / LOG), "", found, "one at least")
         return commit
-    scan = last_commit(folder)
-    damage = scan.damage
-    if damage is None and scan.commit is None:
-        found = f"{scan.torn} bytes without a whole record"
-        raise StoreError(str(folder / LOG), "", found, "one at least")
-    if damage is None and scan.commit is not None:
-        damage = missing(folder, scan.commit)
-        if damage is None:
-            return scan.commit
-    raise _with_hint(folder, damage)
+    while True:
+        scan = last_commit(folder)
+        damage = scan.damage
+        if damage is None and scan.commit is None:
+            found = f"{scan.torn} bytes without a whole record"
+            raise StoreError(str(folder / LOG), "", found, "one at least")
+        if damage is None and scan.commit is not None:
+            damage = missing(folder, scan.commit)
+            if damage is None:
+                return scan.commit
+        # Another store may have taken its place between the log and the files.
+        if scan.commit is None or not gone(folder, scan.commit):
+            raise _with_hint(folder, damage)
 
 
 def _with_hint(folder: Path, damage: StoreError | None) -> StoreError:
@@ -129,4 +132,4 @@ def refreshed(folder: Path, known: Commit) -> Commit:
         damage = missing(folder, scan.commit)
         if damage is None:
             return scan.commit
-    raise _with_hint(folder, damage)
+    raise gone(folder, known) or _with_hint(folder, damage)

@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from zqcnn_xp.errors import StoreError
 from zqcnn_xp.gallery.store.disk import failed, opened, sync, sync_folder
@@ -117,8 +118,13 @@ def exchange(folder: Path, fresh: Path) -> Path:
 def deleted(folder: Path) -> None:
     """Take away a folder that another store took the place of, once that is on the disk."""
     sync_folder(folder.parent)
+
+    def failing(_call: object, _path: str, what: Any) -> None:
+        if not isinstance(what[1], FileNotFoundError):  # the next writer takes it away, too
+            raise what[1]
+
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, onerror=failing)
     except OSError as error:
         raise failed(folder, "", error, "a folder of removed rows that can be deleted") from error
     sync_folder(folder.parent)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zqcnn_xp.errors import InputError, StoreError
+from zqcnn_xp.errors import InputError, StoreError, StoreLocked
 from zqcnn_xp.gallery.rows import Features
 from zqcnn_xp.gallery.store.batch import Batch
 from zqcnn_xp.gallery.store.contents import Contents
@@ -304,8 +304,11 @@ class Store(Contents):
             If the store is open for reading, or the disk is full or fails; the store is as it was.
             Or if the rows were removed, but the folder that still has them, which the message
             names, could not be deleted: this store is then closed.
-        StoreLocked
-            If another writer was quicker to open the new store: this one is closed.
+
+        Notes
+        -----
+        The lock is given up for a moment at the end. If another writer takes it, this store is
+        closed afterwards.
         """
         from zqcnn_xp.gallery.store.copying import rewritten
         from zqcnn_xp.gallery.store.replacing import deleted
@@ -319,7 +322,10 @@ class Store(Contents):
             deleted(old)  # before the lock is released: no other writer may come to lock it
         finally:
             self.close()
-        again = type(self).open(self.path, "a", durability="fsync" if durable else "os")
+        try:
+            again = type(self).open(self.path, "a", durability="fsync" if durable else "os")
+        except StoreLocked:
+            return
         self._closed, self._writer, self._commit = False, again._writer, again._commit
 
     def sync(self) -> None:

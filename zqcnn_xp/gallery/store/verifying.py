@@ -23,7 +23,7 @@ from zqcnn_xp.gallery.store.layout import (
     Commit,
     chunks_of,
 )
-from zqcnn_xp.gallery.store.log import commits
+from zqcnn_xp.gallery.store.log import commits, gone
 
 __all__ = ["Verified", "damages", "verified"]
 
@@ -59,6 +59,9 @@ def damages(folder: Path, last: Commit) -> Iterator[StoreError]:
     try:
         for name in last.files:
             files[name] = opened(folder / name, "rb")
+        if replaced := gone(folder, last):
+            yield replaced
+            return
         for number, commit in commits(folder):
             if number > last.sequence:
                 break
