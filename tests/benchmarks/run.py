@@ -1,7 +1,7 @@
 """Measure our backends against other runtimes, and much else; print Markdown.
 
     python tests/benchmarks/run.py [--only nets,batch,mtcnn,cold,scale,threads,memory,gpu,
-        search,search-losses,search-memory,tar-far]
+        search,search-losses,search-memory,pairs,pairs-million,tar-far]
         [--threads 1] [--quick] [--backends llvm,numpy,jax] [--against openvino,ncnn,...]
         [--out FILE] [--plots docs/plots]
 
@@ -33,6 +33,8 @@ PARTS = {
     "search": ("search", "search", "Search"),
     "search-losses": ("search", "losses", "Search: what stored features lose"),
     "search-memory": ("search", "memory", "Search: memory"),
+    "pairs": ("pairs", "pairs", "All pairs"),
+    "pairs-million": ("pairs", "million", "All pairs of a million"),
     "tar-far": ("tar_far", "tar_far", "TAR at FAR"),
     "embedding": ("embedding", "embedding", "Embedding"),
 }
@@ -69,7 +71,8 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--only", help=f"some of {','.join(PARTS)}; default: all but gpu, search* and tar-far"
+        "--only",
+        help=f"some of {','.join(PARTS)}; default: all but gpu, search*, pairs* and tar-far",
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, help="turns of every side; default: 12, quick 3")
