@@ -160,7 +160,7 @@ def test_using_does_not_reach_other_threads():
 
 
 def test_threads_do_not_disturb_each_other():
-    both_inside = threading.Barrier(2, timeout=20)
+    both_inside = threading.Barrier(2, timeout=120)
     seen = {}
 
     def run(name):

@@ -23,7 +23,7 @@ def run(*args, cwd=None, **environ):
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=240,
         cwd=cwd,
         env={**os.environ, **environ},
     )

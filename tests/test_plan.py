@@ -135,7 +135,7 @@ def test_threads_that_meet_a_new_shape_compile_it_once():
 
     backend = Slow()
     p = plan(backend, [conv()], ["c"])
-    start = threading.Barrier(6, timeout=20)
+    start = threading.Barrier(6, timeout=120)
 
     def work():
         start.wait()

@@ -53,7 +53,7 @@ def run(folder, *words, **environment):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     pool, threads, source = done.stdout.strip().split(" ", 2)

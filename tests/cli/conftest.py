@@ -46,7 +46,7 @@ class Runner:
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -36,7 +36,7 @@ def at_terminal(tmp_path):
             if not piece:
                 break
             seen += piece
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=240)
         os.close(ours)
         return process.returncode, out.decode(), seen.decode()
 

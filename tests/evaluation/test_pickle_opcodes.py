@@ -254,7 +254,7 @@ def test_mutants_import_run_and_open_nothing():
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     good, heard = done.stdout.split(" ", 1)

@@ -156,7 +156,7 @@ class Server:
             self.sent += len(part)
         if way.get("stall"):
             self.stalled.set()
-            self.go_on.wait(30)
+            self.go_on.wait(120)
 
 
 @pytest.fixture

@@ -266,7 +266,7 @@ def test_eight_processes_at_once_fetch_once(server, cache, data, card_text, make
     server.script = [{"only": 1000}]  # the first to come is cut off, and goes on
     text = card_text(data, f"{server.url}/m")
     running = [start(text, cache, tmp_path) for _ in range(8)]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate(timeout=240) for process in running]
     assert [process.returncode for process in running] == [0] * 8, outputs
     (place,) = {json.loads(out)["net"] for out, _ in outputs}
     assert place == str(the_path(cache, make_card(data, f"{server.url}/m")))
@@ -297,9 +297,9 @@ def test_killed_twenty_times_in_the_middle(server, cache, data, card_text, make_
         server.go_on = threading.Event()
         server.script = [{"only": step + turn, "stall": True}]
         process = start(card_text(data, url), cache, tmp_path)
-        assert server.stalled.wait(30)
+        assert server.stalled.wait(120)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)
+        process.communicate(timeout=240)
         server.go_on.set()
         assert not place.exists()
         have = part.read_bytes() if part.exists() else b""

@@ -75,7 +75,7 @@ def drive(code, program, phases, items, memory, threads, strides=(0,)):
         helper.start()
     run(state.ctypes.data, 0)
     for helper in helpers:
-        helper.join(60)
+        helper.join(240)
         assert not helper.is_alive()
     return counters.reshape(-1, COUNTER)
 

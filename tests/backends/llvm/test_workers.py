@@ -13,7 +13,7 @@ from zqcnn_xp_llvm.workers import Workers, claimed, shared_workers
 def test_a_task_runs_in_as_many_threads_as_asked_for():
     workers = Workers()
     for threads in (1, 2, 4, 3):
-        seen, all_there = set(), threading.Barrier(threads, timeout=30)
+        seen, all_there = set(), threading.Barrier(threads, timeout=120)
 
         def task(number, seen=seen, all_there=all_there):
             seen.add((number, threading.get_ident()))
@@ -32,16 +32,16 @@ def test_other_calls_run_alone_meanwhile():
     def slow(number):
         if number == 0:
             inside.set()
-            assert go_on.wait(30)
+            assert go_on.wait(120)
 
     first = threading.Thread(target=workers.run, args=(slow, 2))
     first.start()
-    assert inside.wait(30)
+    assert inside.wait(120)
     seen = []
     workers.run(seen.append, 4)
     assert seen == [0]
     go_on.set()
-    first.join(30)
+    first.join(120)
     assert not first.is_alive()
 
 

@@ -303,8 +303,8 @@ def test_many_readers_while_one_writes(tmp_path):
             writer.append(features, names, [str(number // 2) for number in numbers])
         writer.close()
         for thread in threads:
-            thread.join(60)
+            thread.join(240)
         for reader in readers:
-            out, err = reader.communicate(timeout=60)
+            out, err = reader.communicate(timeout=240)
             assert (out, err) == (f"{total}\n", "")
     assert problems == []

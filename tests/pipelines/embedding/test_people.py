@@ -32,7 +32,7 @@ def photos(request, tmp_path_factory) -> dict[str, Path]:
         options += ["--no-binary", ":all:", "--timeout", "15", "--retries", "1", "-d", str(folder)]
         try:
             done = subprocess.run(
-                [sys.executable, *options, PACKAGE], capture_output=True, timeout=120, check=False
+                [sys.executable, *options, PACKAGE], capture_output=True, timeout=240, check=False
             )
         except subprocess.TimeoutExpired:
             pytest.skip(f"{PACKAGE} cannot be had: no answer within two minutes")
