@@ -68,8 +68,8 @@ def read_features(
     Parameters
     ----------
     path
-        ``.npz``, ``.npy`` (mapped into memory, not read), ``.mat`` (versions 5 to 7), ``.parquet``,
-        or the folder of a feature store, of which rows stay in their files.
+        ``.npz``, ``.npy`` (mapped into memory, not read), ``.mat`` (from version 5 on, 7.3
+        too), ``.parquet``, or the folder of a feature store, of which rows stay in their files.
     key
         The array or variable of the features. None takes ``features``, ``feat``, ``embeddings`` or
         another usual name, else the only matrix of floats; of a .mat ``features``.

@@ -1,4 +1,4 @@
-"""MATLAB files of protocols and features (.mat, versions 5 to 7), read without trusting them."""
+"""MATLAB files of protocols and features (.mat, from version 5 on), read without trusting them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import DatasetError, InputError
+from zqcnn_xp.evaluation.hdf5_arrays import read_hdf5
+from zqcnn_xp.evaluation.hdf5_walk import MAGIC
 from zqcnn_xp.evaluation.mat_elements import HEADER, check_array, elements
 from zqcnn_xp.evaluation.sources import MAX_FILE, read_dataset
 from zqcnn_xp.extras import needed
@@ -46,17 +48,19 @@ def load_mat(
     Raises
     ------
     DatasetError
-        No MATLAB file, one of version 4 or 7.3 (HDF5), a damaged one, a variable missing, sizes
-        that the file does not bear out, or more than ``max_bytes``.
+        No MATLAB file, one of version 4, a damaged one, a variable missing, sizes that the file
+        does not bear out, or more than ``max_bytes``; of version 7.3 a variable that is no array
+        of numbers.
     PackageMissing
-        If scipy is not installed.
+        If scipy is not installed, which versions 5 to 7 need.
     OSError
         If a path cannot be read.
 
     Notes
     -----
-    scipy decodes; before that every size has been held against the bytes there are, and it is shown
-    only the variables asked for.
+    Of versions 5 to 7 scipy decodes; before that every size has been held against the bytes there
+    are, and it is shown only the variables asked for. Version 7.3 (HDF5), in which large features
+    are saved, is read by a reader of our own: `zqcnn_xp.evaluation.hdf5_arrays`.
 
     Examples
     --------
@@ -69,9 +73,11 @@ def load_mat(
     """
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise InputError(f"names: found {names!r}, expected a list of variables' names")
-    loadmat = needed("scipy.io", extra="eval", purpose="reading .mat files").loadmat
     read = read_dataset(source, max_bytes)
     file, data = read.name, read.data
+    if data.startswith(MAGIC) or data[124:128] in (b"\0\2IM", b"\2\0MI"):
+        return read_hdf5(file, data, names, max_bytes)
+    loadmat = needed("scipy.io", extra="eval", purpose="reading .mat files").loadmat
     order = _byte_order(file, data)
     found = _variables(file, data, order, set(names), max_bytes)
     missing = [name for name in names if name not in found]
@@ -90,8 +96,6 @@ def load_mat(
 def _byte_order(file: str, data: bytes) -> str:
     """Check the file's header and return the order of its bytes, for `struct`."""
     version = data[124:128]
-    if data.startswith(b"\x89HDF") or (len(version) == 4 and version in (b"\0\2IM", b"\2\0MI")):
-        raise DatasetError(file, "byte 0", "MATLAB 7.3 (HDF5)", "MATLAB 5 to 7; save with -v7")
     orders = {b"\0\1IM": "<", b"\1\0MI": ">"}
     if version not in orders:
         raise DatasetError(file, "byte 124", repr(version), "the version of a MATLAB 5 to 7 file")
