@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.gallery import masters as module
 from zqcnn_xp.gallery.masters import find_masters
@@ -60,3 +61,26 @@ def test_a_seed_is_another_order():
 def test_numbers_out_of_range(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         find_masters(circle([0]), **wrong)
+
+
+@pytest.mark.parametrize("name", ["numpy", "llvm", "jax", "torch", "generic"])
+def test_every_backend_finds_the_same_masters_of_near_ties(name, monkeypatch):
+    """Thresholds that are similarities of pairs, which float32 products miss on either side."""
+    package = pytest.importorskip({"llvm": "llvmlite", "generic": "numpy"}.get(name, name))
+    backend = Backend(package) if name in ("torch", "generic") else name
+    rng = np.random.default_rng(2)
+    rows = np.repeat(rng.normal(size=(40, 48)), 5, axis=0) + 0.5 * rng.normal(size=(200, 48))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    exact = rows.astype(float)
+    scores = np.array([np.einsum("ij,ij->i", exact, one[None]) for one in exact])
+    scores = scores.astype(np.float32)
+    monkeypatch.setattr(module, "_BLOCK", 64)
+    near = np.sort(scores[(scores > 0.7) & (scores < 0.8)])
+    for conquer in near[:: len(near) // 8]:
+        wanted = [-1] * len(rows)
+        for one in range(len(rows)):
+            if wanted[one] < 0:
+                taken = np.flatnonzero(scores[one] >= conquer)
+                for other in [one, *(o for o in taken.tolist() if o > one and wanted[o] < 0)]:
+                    wanted[other] = one
+        assert find_masters(rows, float(conquer), backend=backend).tolist() == wanted

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.gallery.near_pairs import exact_scores
 from zqcnn_xp.gallery.picked import PickedRows, gathered, refuse_infinite
 from zqcnn_xp.gallery.rows import Features, as_rows
 from zqcnn_xp.gallery.scan import Floor, scan
@@ -78,21 +79,37 @@ def find_masters(
     masters = np.empty(count, np.int64)
     found = 0
     master_of = np.empty(count, np.int64)
+    limit, longest = Floor(conquer).value, 0.0
     for start in range(0, count, _BLOCK):
         block = gathered(rows, order[start : start + _BLOCK])
         refuse_infinite(block, order[start : start + _BLOCK])
+        lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+        longest = max(longest, float(lengths.max()))
+        # How far products in float32 may be off: those that near the limit are scored again, so
+        # that all backends find the same masters.
+        off = 4 * (block.shape[1] + 2) * 2.0**-24 * float(lengths.max()) * longest
         places = np.arange(start, start + len(block))
         lowest = np.full(len(block), count)
         near = int(np.searchsorted(masters[:found], start - reach))
         if near < found:
             known = masters[near:found]
-            for hits in scan(block, PickedRows(rows, order[known]), Floor(conquer), **options):
+            some = PickedRows(rows, order[known])
+            for hits in scan(block, some, Floor(conquer - off), **options):
                 at = known[hits.row]
-                within = places[hits.query] - at <= reach
-                np.minimum.at(lowest, hits.query[within], at[within])
+                counts = places[hits.query] - at <= reach
+                unsure = np.flatnonzero(counts & (hits.score <= limit + off))
+                for part in np.array_split(unsure, len(unsure) // _BLOCK + 1):
+                    masters_of = gathered(rows, order[at[part]])
+                    exact = exact_scores(block, masters_of, hits.query[part], np.arange(len(part)))
+                    counts[part] = exact >= limit
+                np.minimum.at(lowest, hits.query[counts], at[counts])
         free = lowest == count
         lowest[free] = places[free]
-        similar = np.triu(block @ block.T >= Floor(conquer).value, 1)
+        scores = block @ block.T
+        similar = scores >= limit
+        unsure = np.nonzero(np.abs(scores - limit) <= off)
+        similar[unsure] = exact_scores(block, block, *unsure) >= limit
+        similar = np.triu(similar, 1)
         if reach < len(block):
             similar &= ~np.triu(np.ones_like(similar), reach + 1)
         for place in np.flatnonzero(free):

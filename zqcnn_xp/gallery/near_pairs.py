@@ -26,7 +26,7 @@ from zqcnn_xp.gallery.work import workers
 from zqcnn_xp.parallel import in_order
 from zqcnn_xp.registry import get_backend
 
-__all__ = ["near_pairs"]
+__all__ = ["exact_scores", "near_pairs"]
 
 # Pairs scored again at a time, 1 MB of float64 at 128 values; and where all pairs are scored.
 _PAIRS, _TILE = 512, 1 << 20
@@ -134,7 +134,7 @@ def _near(held: Rows, sketch: Sketch, piece: _Piece, least: float) -> Hits | _Pi
     query, row = query[upper], row[upper]
     if len(query) > max(count * len(block) // _DENSE, _PAIRS):
         return piece
-    score = _scored(strip.features, block, query, row)
+    score = exact_scores(strip.features, block, query, row)
     keep = score >= least
     return Hits(query[keep] + first, row[keep] + start, score[keep])
 
@@ -162,18 +162,32 @@ def _every(held: Rows, piece: _Piece, floor: Floor) -> Iterator[Hits]:
         with np.errstate(over="ignore"):
             found = (score - off).astype(np.float32)
             open_ = np.flatnonzero(found != (score + off).astype(np.float32))
-        found[open_] = _scored(some, block, query[open_], row[open_])
+        found[open_] = exact_scores(some, block, query[open_], row[open_])
         keep = found >= least
         yield Hits(query[keep] + (first + at), row[keep] + start, found[keep])
 
 
-def _scored(
+def exact_scores(
     queries: NDArray[np.float32],
     block: NDArray[np.float32],
     query: NDArray[np.int64],
     row: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Return products of pairs in float64, rounded to float32."""
+    """Return products of pairs in float64, rounded to float32.
+
+    Parameters
+    ----------
+    queries, block
+        (q, d) and (m, d) float32.
+    query, row
+        (h,) which of them.
+
+    Examples
+    --------
+    >>> x = np.eye(2, dtype=np.float32)
+    >>> exact_scores(x, x, np.array([0, 0]), np.array([0, 1]))
+    array([1., 0.], dtype=float32)
+    """
     found = np.empty(len(query), np.float32)
     with np.errstate(over="ignore"):
         for start in range(0, len(query), _PAIRS):
