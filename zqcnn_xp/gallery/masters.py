@@ -107,8 +107,8 @@ def find_masters(
         lowest[free] = places[free]
         scores = block @ block.T
         similar = scores >= limit
-        unsure = np.nonzero(np.abs(scores - limit) <= off)
-        similar[unsure] = exact_scores(block, block, *unsure) >= limit
+        one, other = np.nonzero(np.abs(scores - limit) <= off)
+        similar[one, other] = exact_scores(block, block, one, other) >= limit
         similar = np.triu(similar, 1)
         if reach < len(block):
             similar &= ~np.triu(np.ones_like(similar), reach + 1)
