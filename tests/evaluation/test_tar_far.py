@@ -207,3 +207,19 @@ def test_copies_of_an_image_share_one_rank():
     assert point.rank == 7
     assert point.threshold == 1
     assert (point.impostors_accepted, point.genuine_accepted) == (80, 40)
+
+
+def test_draws_that_reach_further_down_than_the_impostors_kept_first() -> None:
+    # two people who look alike have the first 10,000 impostor pairs: most draws lack one of them
+    rng = np.random.default_rng(7)
+    labels = np.concatenate([np.repeat(np.arange(150), 4), np.repeat([150, 151], 100)])
+    centres = 3 * rng.normal(size=(152, 16))
+    centres[151] = centres[150]
+    features = centres[labels] + rng.normal(size=(800, 16))
+    (point,) = tar_at_far(features, labels, [0.016], replicates=60).points
+    assert 4000 < point.rank < 6000
+    assert point.outside == 0
+    assert point.threshold_interval is not None
+    low, high = point.threshold_interval
+    assert low is not None
+    assert low < point.threshold < high

@@ -30,6 +30,7 @@ MAX_ACCEPTED = 20_000_000
 """Impostor pairs that a rate may accept: they are held, with 20 bytes each, and twice as many."""
 _CURVE = 200
 _HIGHEST = 100
+_WIDEST = 4  # times the impostors that a rate accepts are kept for draws of people, at most
 
 
 def tar_at_far(
@@ -90,7 +91,8 @@ def tar_at_far(
     Notes
     -----
     Memory beyond the features: 12 bytes a row, 12 a genuine pair, up to 40 an impostor pair that
-    the highest rate accepts, and some blocks of scores.
+    the highest rate accepts, and some blocks of scores. With draws of people half again as many
+    impostors are kept, and if those do not reach, up to six times as many.
 
     Examples
     --------
@@ -126,10 +128,14 @@ def tar_at_far(
     genuine = genuine_scores(vectors, identities, count)
     # Draws of people reach further down than the set itself.
     keep = max(most + 1, _HIGHEST) + (max(1000, most // 2) if replicates else 0)
-    top = top_impostors(
-        vectors, identities, keep, backend=backend, threads=threads, rescorers=count
-    )
-    drawn = bootstrap(genuine, top, identities, rates, replicates, seed) if replicates else None
+    while True:
+        top = top_impostors(
+            vectors, identities, keep, backend=backend, threads=threads, rescorers=count
+        )
+        drawn = bootstrap(genuine, top, identities, rates, replicates, seed) if replicates else None
+        if drawn is None or not _beyond(drawn) or keep >= min(_WIDEST * most + 2000, MAX_ACCEPTED):
+            break
+        keep *= 2  # a few people with many images make draws differ by more than that
     points = tuple(
         _point(far, rank, impostors, genuine, top, drawn, column, compat)
         for column, (far, rank) in enumerate(zip(rates, ranks, strict=True))
@@ -145,6 +151,12 @@ def tar_at_far(
         replicates,
         _highest(top, np.setdiff1d(np.arange(len(names) + len(bad)), bad)),
     )
+
+
+def _beyond(drawn: Replicates) -> bool:
+    """Say whether so many draws have thresholds below the impostors kept that an end is unknown."""
+    lowest = (interval(column)[0] is None for column in drawn.threshold.T)
+    return any(lowest) and bool(np.isneginf(drawn.threshold).any())
 
 
 def _highest(top: Top, rows: NDArray[np.integer[Any]]) -> Top:
