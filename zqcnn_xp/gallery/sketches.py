@@ -161,7 +161,16 @@ def choose_sketch(rows: Rows, floor: float, *, in_bytes: bool = False) -> Sketch
     if not lengths.max(initial=0) < 1e15:
         return whole  # named, or taken care of, where features are compared
     exact = sample.astype(np.float64)
-    axes = np.linalg.eigh(exact.T @ exact)[1][:, ::-1].astype(np.float32)
+    axes = np.linalg.eigh(exact.T @ exact)[1][:, ::-1]
+    rng = np.random.default_rng(0)
+
+    def made(width: int) -> Sketch:
+        count = width - width // _RESTS
+        # Turned once more among themselves, so that no value is much larger than the others, which
+        # would have to share its scale.
+        turn = np.linalg.qr(rng.normal(size=(count, count)))[0]
+        return Sketch(d, (axes[:, :count] @ turn).astype(np.float32))
+
     half = _SAMPLE // 2
 
     def cost(sketch: Sketch) -> float:
@@ -173,5 +182,4 @@ def choose_sketch(rows: Rows, floor: float, *, in_bytes: bool = False) -> Sketch
         return sketch.width + _COMPARE + (_AGAIN_BYTES if in_bytes else _AGAIN) * passed
 
     step = max(16, d // 128 * 16)
-    sketches = [Sketch(d, axes[:, : width - width // _RESTS]) for width in range(step, d, step)]
-    return min([whole, *sketches], key=cost)
+    return min([whole, *map(made, range(step, d, step))], key=cost)
