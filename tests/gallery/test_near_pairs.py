@@ -178,3 +178,15 @@ def test_a_sketch_is_chosen_for_many_rows():
     assert sketches.choose_sketch(rows, 0.95, in_bytes=True).width < 64
     assert sketches.choose_sketch(rows, 0.4).width > 64
     assert sketches.choose_sketch(as_rows(rows[:1000]), 0.95).width == 128
+
+
+@pytest.mark.parametrize("name", ["numpy", "llvm"])
+def test_hits_come_in_parts_where_every_pair_is_one(name):
+    """A photo that is there 3,000 times: no more than a tile of pairs is held."""
+    rows = np.ones((3000, 32), np.float32) / np.float32(32**0.5)
+    pairs, parts = 0, 0
+    for hits in near_pairs(rows, Floor(0.9), backend=backend_of(name), threads=1):
+        assert len(hits.row) <= module._TILE
+        pairs, parts = pairs + len(hits.row), parts + 1
+    assert pairs == 3000 * 2999 // 2
+    assert parts > 4
