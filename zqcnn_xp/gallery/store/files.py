@@ -9,7 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
-from zqcnn_xp.gallery.store.disk import cut, opened, size_of, sync, write
+from zqcnn_xp.errors import StoreError
+from zqcnn_xp.gallery.store.disk import cut, failed, opened, size_of, sync, write
 from zqcnn_xp.gallery.store.layout import CHECKED, CHECKS, CHUNK, LOG, RECORD, Commit
 
 __all__ = ["Growth", "WriterFiles"]
@@ -139,7 +140,20 @@ class WriterFiles:
         return {name: size - ends[name] for name, size in sizes if size > ends[name]}
 
     def close(self) -> None:
-        """Close the files."""
-        for file in self._files.values():
-            file.close()
+        """Close the files: all of them, also where one says only now that a write failed.
+
+        Raises
+        ------
+        StoreError
+            For the first that says so, as file systems of a network may.
+        """
+        problem: StoreError | None = None
+        for name, file in self._files.items():
+            try:
+                file.close()
+            except OSError as error:
+                expected = "a disk that keeps what was written"
+                problem = problem or failed(self.folder / name, "", error, expected)
         self._files.clear()
+        if problem is not None:
+            raise problem

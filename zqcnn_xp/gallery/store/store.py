@@ -334,12 +334,18 @@ class Store(Contents):
             self._writer.sync()
 
     def close(self) -> None:
-        """Release the files and the lock. Arrays that were handed out stay valid."""
+        """Release the files and the lock. Arrays that were handed out stay valid.
+
+        Raises
+        ------
+        StoreError
+            If a file system says only now that it could not keep what was appended.
+        """
         self._closed = True
         self._views = {}
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
 
     def __enter__(self) -> Store:
         return self

@@ -232,6 +232,8 @@ class Writer:
 
     def close(self) -> None:
         """Close the files and release the lock."""
-        self._files.close()
-        if self._process == os.getpid():
-            self._lock.release()
+        try:
+            self._files.close()
+        finally:
+            if self._process == os.getpid():
+                self._lock.release()
