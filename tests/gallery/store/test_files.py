@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import StoreError
-from zqcnn_xp.gallery.store import Store
-
-from zqcnn_xp.gallery.store import files
+from zqcnn_xp.gallery.store import Store, files
 from zqcnn_xp.gallery.store.files import Growth
 
 

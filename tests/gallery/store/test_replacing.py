@@ -147,6 +147,8 @@ def test_a_process_killed_on_the_way_leaves_the_one_or_the_other(tmp_path, momen
     if moment == "between":
         with pytest.raises(StoreError, match=r"found a replacement that was cut off: (\S+) is com"):
             Store.open(path)
+        with pytest.raises(StoreError, match="found a replacement that was cut off"):
+            Store.create(path, 4)  # nor is an empty one made, whose leftovers these would be
         (old,) = (entry for entry in leftovers(path) if entry.suffix == ".old")
         old.rename(path)
     assert len(Store.open(path)) == rows

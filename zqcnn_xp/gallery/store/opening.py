@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from zqcnn_xp.errors import InputError, StoreError
-from zqcnn_xp.gallery.store.disk import failed, opened, sync, sync_folder, write
+from zqcnn_xp.gallery.store.disk import failed, opened, size_of, sync, sync_folder, write
 from zqcnn_xp.gallery.store.layout import (
     CHECKED,
     CHECKS,
@@ -36,6 +36,9 @@ def created(folder: Path, dim: int, dtype: str) -> tuple[FileLock, Commit]:
     commit = Commit(secrets.token_bytes(16), dim, dtype)
     if "\0" in str(folder):
         raise InputError(f"found the path {str(folder)!r}, expected one without a NUL")
+    # What lies beside an empty store would be taken for its leftovers.
+    if size_of(folder / LOG) == 0 and (half_way := cut_off(folder.absolute())):
+        raise half_way
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_free(folder)

@@ -40,11 +40,11 @@ def leftovers(folder: Path) -> Iterator[Path]:
     """Yield the folders that replacements of a store which were cut off have left beside it."""
     mine = re.compile(re.escape(f".{folder.name}.") + r"[0-9a-f]{8}\.(new|old)", re.DOTALL)
     try:
-        entries = sorted(folder.parent.iterdir())
+        entries = sorted(entry for entry in folder.parent.iterdir() if mine.fullmatch(entry.name))
     except OSError:  # a parent that may be passed, but not listed
         return
     for entry in entries:
-        if mine.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
+        if entry.is_dir() and not entry.is_symlink():
             yield entry
 
 
