@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from zqcnn_xp.errors import DatasetError, InputError
+from zqcnn_xp.errors import DatasetError
 from zqcnn_xp.evaluation.sources import read_dataset, read_lines
 
 
@@ -20,8 +20,6 @@ def test_bounds(tmp_path):
                 read(source, 4)
     with pytest.raises(FileNotFoundError):
         read_dataset(tmp_path / "none")
-    with pytest.raises(InputError, match="found the folder"):
-        read_dataset(tmp_path)
 
 
 def test_lines():
@@ -32,3 +30,9 @@ def test_lines():
     assert read_lines("Ann\u2028Bo\x0b\n".encode())[1] == ["Ann\u2028Bo\x0b"]
     with pytest.raises(DatasetError, match="line 2: found the byte 0xff, expected UTF-8 text"):
         read_lines(b"a\nb\xff\n")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    for path in (tmp_path, str(tmp_path)):
+        with pytest.raises(DatasetError, match="found a folder, expected a file"):
+            read_dataset(path)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from zqcnn_xp.errors import DatasetError, FormatError
 from zqcnn_xp.formats.limits import Limits
 from zqcnn_xp.formats.source import ModelSource, Source, read_source
@@ -23,7 +26,7 @@ def read_dataset(source: ModelSource, limit: int = MAX_FILE) -> Source:
     Raises
     ------
     DatasetError
-        If there are more than ``limit`` bytes.
+        If there are more than ``limit`` bytes, or the path is a folder's.
     OSError
         If a path cannot be read.
     InputError
@@ -34,6 +37,8 @@ def read_dataset(source: ModelSource, limit: int = MAX_FILE) -> Source:
     >>> read_dataset(b"10\t300")
     Source(name='<bytes>', data=b'10\t300')
     """
+    if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
+        raise DatasetError(str(source), "", "a folder", "a file")
     try:
         return read_source(source, Limits(max_file=limit))
     except FormatError as error:
