@@ -50,7 +50,6 @@ class NumpyBackend(Backend):
     """
 
     name: ClassVar[str] = "numpy"
-    small_images: ClassVar[int] = 8  # more leave the cache between one layer and the next
 
     def __init__(
         self, device: Any = None, *, threads: int | None = None, exact: bool = False

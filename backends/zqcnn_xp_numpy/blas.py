@@ -21,7 +21,7 @@ from zqcnn_xp.ops.base import Array, Shape, Weights
 from zqcnn_xp.ops.conv2d import Conv2D
 from zqcnn_xp.ops.dense import Dense
 
-__all__ = ["BlasThreads", "NumpyWalk", "one_thread"]
+__all__ = ["BlasThreads", "NumpyWalk", "calls_running", "one_thread"]
 
 # Multiply-adds of an average product from which a second thread pays: LResNet34E-IR, with 120
 # million, gains a third; MTCNN's O network in batches, with 17 million, nothing.
@@ -63,6 +63,11 @@ class BlasThreads:
                 if self._running == 0:
                     self._set(self._before)
 
+    @property
+    def running(self) -> int:
+        """How many calls run now."""
+        return self._running
+
     def _hold(self, limit: int, exactly: bool = False) -> None:
         self._limit = limit
         self._set([limit if exactly else min(before, limit) for before in self._before])
@@ -99,6 +104,11 @@ def one_thread() -> AbstractContextManager[None]:
     return _threads.call(1)
 
 
+def calls_running() -> int:
+    """Return how many calls of networks run in this process, that of the caller included."""
+    return _threads.running
+
+
 class NumpyWalk(Walk):
     """The walk over the nodes, with as many threads as the network is worth."""
 
@@ -111,8 +121,10 @@ class NumpyWalk(Walk):
     ) -> None:
         super().__init__(graph, shapes, backend, weights)
         products = [node for node in graph.nodes if isinstance(node.op, Conv2D | Dense)]
-        cost = sum(node.op.muladds(*(self.shapes[v] for v in node.inputs)) for node in products)
-        large = cost >= LARGE * max(len(products), 1)
+        self.cost = sum(
+            node.op.muladds(*(self.shapes[v] for v in node.inputs)) for node in products
+        )
+        large = self.cost >= LARGE * max(len(products), 1)
         self.threads = (backend.threads or 1) if large else 1
         # BLAS may have been started with OMP_NUM_THREADS, which a number of our own replaces.
         self._asked = large and backend.thread_setting.asked
