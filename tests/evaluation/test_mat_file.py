@@ -118,7 +118,7 @@ def test_real_files(shared_data):
     [
         (b"", "the version of a MATLAB 5 to 7 file"),
         (b"x" * 200, "found b'xxxx', expected the version"),
-        (HEADER[:124] + b"\0\2IM", "found no superblock, expected HDF5"),
+        (HEADER[:124] + b"\0\2IM", "what HDF5 refuses .*file signature not found"),
         (HEADER, "found none of them, expected the variables x"),
         (HEADER + b"\0" * 5, "byte 128: found 5 bytes, expected the 8"),
         (HEADER + element(9, bytes(8)), "an element of type 9, expected 14"),

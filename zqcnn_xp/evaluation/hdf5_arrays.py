@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import io
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import DatasetError
-from zqcnn_xp.evaluation.hdf5_chunks import Chunks, cut, from_chunks
-from zqcnn_xp.evaluation.hdf5_walk import Walk
+from zqcnn_xp.extras import needed
 
-__all__ = ["read_hdf5"]
+__all__ = ["MAGIC", "read_hdf5"]
 
-_SPACE, _TYPE, _LAYOUT, _FILTERS = 0x1, 0x3, 0x8, 0xB
-_FIXED, _FLOAT = 0, 1
-_FLOATS = {2: (16, 5, 10), 4: (32, 8, 23), 8: (64, 11, 52)}
-"""Bits of all, of the exponent and of the mantissa, by bytes."""
-_COMPACT, _CONTIGUOUS, _CHUNKED = 0, 1, 2
-_MOST_DIMENSIONS = 32
+MAGIC = b"\x89HDF\r\n\x1a\n"
+"""How HDF5 begins; MATLAB puts 512 bytes of its own before that."""
+
+_FILTERS = {1, 2, 3}
+"""Deflate, shuffle and checksums. Others are plugins, which HDF5 would look for on this machine."""
+_DEFLATE = 1100
+"""zlib makes at most about 1,032 bytes of one."""
+_NO_NUMBERS = {"cell", "char", "function_handle", "opaque", "struct"}
 
 
 def read_hdf5(
@@ -48,94 +49,78 @@ def read_hdf5(
     Raises
     ------
     DatasetError
-        A damaged file, a variable missing, one that holds no numbers (cells, structures), or sizes
-        that the file does not bear out.
+        A damaged file, a variable missing, one that holds no numbers (cells, structures, text),
+        that lies in another file, or whose sizes the file does not bear out.
+    PackageMissing
+        If h5py is not installed.
     """
-    walk = Walk(file, data)
-    there = walk.objects()
-    missing = [name for name in names if name not in there]
-    if missing:
-        shown = ", ".join(sorted(name for name in there if name.isidentifier())) or "none of them"
-        raise DatasetError(file, "", f"{shown:.200}", f"the variables {', '.join(missing)}")
+    h5py = needed("h5py", extra="eval", purpose="reading MATLAB 7.3 files")
     found: dict[str, NDArray[Any]] = {}
-    for name in dict.fromkeys(names):
-        found[name] = _array(walk, name, there[name], max_bytes)
-        max_bytes -= found[name].nbytes
+    place = ""
+    try:
+        with h5py.File(io.BytesIO(data), "r") as opened:
+            there = set(opened)
+            missing = [name for name in names if name not in there]
+            if missing:
+                shown = ", ".join(sorted(filter(str.isidentifier, there))) or "none of them"
+                raise DatasetError(file, "", f"{shown:.200}", f"the variables {', '.join(missing)}")
+            for name in dict.fromkeys(names):
+                place = f"variable {name}"
+                _check_place(file, place, opened.get(name, getlink=True), h5py)
+                found[name] = _array(file, place, opened[name], max_bytes)
+                max_bytes -= found[name].nbytes
+    except DatasetError:
+        raise
+    except Exception as error:  # OSError, RuntimeError, KeyError, ValueError, OverflowError leak
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise DatasetError(file, place, f"what HDF5 refuses ({reason})", "an array") from error
     return found
 
 
-def _array(walk: Walk, name: str, address: int, max_bytes: int) -> NDArray[Any]:
-    parts: dict[int, memoryview] = {}
-    for kind, data in walk.messages(address):
-        parts.setdefault(kind, data)
-    walk.where = f"variable {name}"
-    if not {_SPACE, _TYPE, _LAYOUT} <= set(parts):
-        raise walk.error("a group, or an array without its size", "an array of numbers")
-    try:
-        dtype, shape = _dtype(walk, parts[_TYPE]), _shape(walk, parts[_SPACE])
-        layout = _layout(walk, parts[_LAYOUT], len(shape), parts.get(_FILTERS))
-    except (struct.error, IndexError):
-        raise walk.error("a description that ends too early", "a whole one") from None
-    size = prod(shape) * dtype.itemsize
+def _check_place(file: str, place: str, link: Any, h5py: Any) -> None:
+    """Follow no link: it may name any file of this machine."""
+    if not isinstance(link, h5py.HardLink):
+        raise DatasetError(file, place, f"a link ({type(link).__name__})", "an array")
+
+
+def _array(file: str, place: str, held: Any, max_bytes: int) -> NDArray[Any]:
+    if not hasattr(held, "shape"):
+        raise DatasetError(file, place, "a group", "an array of numbers")
+    kind = held.attrs.get("MATLAB_class", b"")
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
+    if kind in _NO_NUMBERS or held.dtype.kind not in "fiu":
+        expected = "integers or floats; save cells, text and structures with -v7"
+        raise DatasetError(file, place, f"a {kind or held.dtype}", expected)
+    if held.is_virtual or held.external:
+        raise DatasetError(file, place, "an array that lies in other files", "one of this file")
+    size = prod(held.shape or (0,)) * held.dtype.itemsize
     if not 0 < size <= max_bytes:
-        raise walk.error(f"{size:,} bytes", f"some, and at most {max(0, max_bytes):,}")
-    if isinstance(layout, Chunks):
-        array = from_chunks(walk, dtype, shape, layout)
-    elif len(layout) < size:
-        raise walk.error(f"{len(layout):,} bytes", f"{size:,}")
-    else:
-        array = np.frombuffer(layout[:size], dtype).reshape(shape)
+        expected = f"some, and at most {max(0, max_bytes):,}"
+        raise DatasetError(file, place, f"{size:,} bytes", expected)
+    _check_storage(file, place, held, size, max_bytes)
     # MATLAB keeps columns together, HDF5 rows: what is written is the transposed array.
-    native: NDArray[Any] = np.ascontiguousarray(array.T, dtype.newbyteorder("="))
+    native: NDArray[Any] = np.ascontiguousarray(held[...].T, held.dtype.newbyteorder("="))
     return np.atleast_2d(native)
 
 
-def _dtype(walk: Walk, data: memoryview) -> np.dtype[Any]:
-    kind, flags = data[0] & 15, data[1]
-    (size,) = struct.unpack_from("<I", data, 4)
-    order = ">" if flags & 1 else "<"
-    if kind == _FIXED and size in (1, 2, 4, 8):
-        return np.dtype(f"{order}{'i' if flags & 8 else 'u'}{size}")
-    if kind == _FLOAT and size in _FLOATS and not flags & 0x40:
-        bits, exponent, mantissa = struct.unpack_from("<2xHxBxB", data, 8)
-        if (bits, exponent, mantissa) == _FLOATS[size]:
-            return np.dtype(f"{order}f{size}")
-    found = f"elements of class {kind} with {size:,} bytes"
-    raise walk.error(found, "integers or floats; save cells, text and structures with -v7")
+def _check_storage(file: str, place: str, held: Any, size: int, max_bytes: int) -> None:
+    """Hold an array's size against the bytes that the file has for it.
 
-
-def _shape(walk: Walk, data: memoryview) -> tuple[int, ...]:
-    version, ndim = data[0], data[1]
-    if version not in (1, 2) or not 1 <= ndim <= _MOST_DIMENSIONS:
-        raise walk.error(f"{ndim} dimensions, version {version}", "some, version 1 or 2")
-    sizes: tuple[int, ...] = struct.unpack_from(f"<{ndim}Q", data, 8 if version == 1 else 4)
-    return sizes
-
-
-def _layout(
-    walk: Walk, data: memoryview, ndim: int, filters: memoryview | None
-) -> memoryview | Chunks:
-    """Return the data where they lie in one piece, or how they are cut."""
-    version, kind = data[0], data[1]
-    if version in (1, 2):  # of HDF5 1.6 and before
-        count, kind, at = data[1], data[2], 8
-        address = 0
-        if kind != _COMPACT:
-            (address,) = struct.unpack_from("<Q", data, at)
-            at += 8
-        sizes = struct.unpack_from(f"<{count}I", data, at)
-        if kind == _CONTIGUOUS:
-            return walk.part(address, prod(sizes)) if prod(sizes) else memoryview(b"")
-        if kind == _CHUNKED:
-            return cut(walk, address, sizes, ndim, filters)
-    elif version == 3 and kind == _COMPACT:
-        (size,) = struct.unpack_from("<H", data, 2)
-        return data[4 : 4 + size]
-    elif version == 3 and kind == _CONTIGUOUS:
-        address, size = struct.unpack_from("<QQ", data, 2)
-        return walk.part(address, size) if size else memoryview(b"")
-    elif version == 3 and kind == _CHUNKED:
-        (address,) = struct.unpack_from("<Q", data, 3)
-        sizes = struct.unpack_from(f"<{data[2]}I", data, 11)
-        return cut(walk, address, sizes, ndim, filters)
-    raise walk.error(f"a layout {kind} of version {version}", "one that MATLAB writes")
+    HDF5 itself fills what was never written, so that a file of one kilobyte can claim a terabyte.
+    """
+    settings = held.id.get_create_plist()
+    filters = {settings.get_filter(k)[0] for k in range(settings.get_nfilters())}
+    if not filters <= _FILTERS:
+        found = f"the filter {min(filters - _FILTERS)}"
+        raise DatasetError(file, place, found, "deflate, shuffle or checksums")
+    stored = held.id.get_storage_size()
+    if held.chunks is not None:
+        pieces = prod(-(-n // c) for n, c in zip(held.shape, held.chunks, strict=True))
+        chunk = prod(held.chunks) * held.dtype.itemsize
+        if chunk > max_bytes:
+            raise DatasetError(file, place, f"pieces of {chunk:,} bytes", f"at most {max_bytes:,}")
+        there = held.id.get_num_chunks()
+        if there != pieces:
+            raise DatasetError(file, place, f"{there:,} pieces", f"{pieces:,} for its shape")
+    if stored * (_DEFLATE if filters else 1) < size:
+        raise DatasetError(file, place, f"{stored:,} stored bytes", f"enough for {size:,}")

@@ -10,8 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import DatasetError, InputError
-from zqcnn_xp.evaluation.hdf5_arrays import read_hdf5
-from zqcnn_xp.evaluation.hdf5_walk import MAGIC
+from zqcnn_xp.evaluation.hdf5_arrays import MAGIC, read_hdf5
 from zqcnn_xp.evaluation.mat_elements import HEADER, check_array, elements
 from zqcnn_xp.evaluation.sources import MAX_FILE, read_dataset
 from zqcnn_xp.extras import needed
@@ -52,15 +51,15 @@ def load_mat(
         does not bear out, or more than ``max_bytes``; of version 7.3 a variable that is no array
         of numbers.
     PackageMissing
-        If scipy is not installed, which versions 5 to 7 need.
+        If scipy (versions 5 to 7) or h5py (7.3) is not installed.
     OSError
         If a path cannot be read.
 
     Notes
     -----
     Of versions 5 to 7 scipy decodes; before that every size has been held against the bytes there
-    are, and it is shown only the variables asked for. Version 7.3 (HDF5), in which large features
-    are saved, is read by a reader of our own: `zqcnn_xp.evaluation.hdf5_arrays`.
+    are, and it is shown only the variables asked for. Of version 7.3 (HDF5), in which large
+    features are saved, h5py reads arrays of numbers: `zqcnn_xp.evaluation.hdf5_arrays`.
 
     Examples
     --------
