@@ -23,7 +23,8 @@ from zqcnn_xp_numpy.scanner import TileScanner
 
 __all__ = ["NumpyBackend"]
 
-# Bytes of buffers that may wait for the next call, of all networks of one backend together.
+# Bytes of buffers that may wait for the next call, of all networks of one backend together, for
+# each thread: pieces of a batch that run side by side have buffers of their own.
 IDLE = 1 << 26
 
 
@@ -59,8 +60,8 @@ class NumpyBackend(Backend):
             raise BackendUnavailable(msg)
         super().__init__(np, "cpu")
         self.exact = exact
-        self._idle = Idle(IDLE)
         self.thread_setting = thread_setting(threads)
+        self._idle = Idle(IDLE * (self.threads or 1))
 
     def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
         """Return the array itself."""
