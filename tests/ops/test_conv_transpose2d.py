@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError, ShapeError
@@ -59,9 +59,18 @@ OPS = st.builds(
 
 
 @given(OPS, st.integers(2, 5), st.integers(2, 4))
+@example(ConvTranspose2D(4, (1, 1), pads=(0, 0, 1, 1)), 2, 2)
 @settings(deadline=None, max_examples=40)
 def test_the_definition(op: ConvTranspose2D, h: int, w: int) -> None:
     x = draw(2, 4, h, w)
+    if op.size is None and op.pads != "same_upper":
+        sides = zip((h, w), op.pads[::2], op.pads[1::2], op.kernel, op.stride, op.dilation,
+                    op.output_padding, strict=True)  # fmt: skip
+        cells = [(n - 1) * s + (k - 1) * d + 1 + more - a - b for n, a, b, k, s, d, more in sides]
+        if min(cells) < 1:
+            with pytest.raises(ShapeError, match="expected a smaller crop"):
+                op.infer(x.shape)
+            return
     check_op(op, x, expect=lambda w, x: scatter(op, w, x), namespaces=("numpy",))
 
 
