@@ -53,6 +53,21 @@ def _onnx(data: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_telemetry():
+    """Let OpenVINO's converter report nothing.
+
+    It does so to a server of Google's from a process that it forks: not for a test to do, and JAX
+    warns of every fork once it runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        with contextlib.suppress(ImportError):
+            from openvino_telemetry.backend.backend_ga4 import GA4Backend
+
+            patch.setattr(GA4Backend, "send", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def converted(shared_data, tmp_path_factory):
     """Network name and halving -> (.xml file, input, expected outputs by name)."""
