@@ -56,6 +56,18 @@ def test_notebook(path, tmp_path):
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute()
+    shown = [
+        out.data for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out
+    ]
+    figures = [data for data in shown if data.get("text/plain", "").startswith("<Figure")]
+    assert all("image/png" in data for data in figures), "a figure is named instead of drawn"
+
+
+def test_tour_needs_only_the_extras_it_names():
+    """The portrait of the extra ``demo`` will do: scikit-image is no part of it."""
+    text = (ROOT / "examples" / "tour.ipynb").read_text(encoding="utf-8")
+    assert "zqcnn-xp[notebook,demo]" in text
+    assert not re.search(r"(from|import) skimage", text)
 
 
 @pytest.mark.parametrize(
