@@ -15,6 +15,7 @@ def test_candidates():
         ["Ann", "Bo", "Cy"],
     )
     assert len(found) == 3
+    assert repr(found) == "<Identities of 3 probes, 2 known>"
     assert found.best == ["Cy", "Bo", None]
     assert list(found) == [
         [Candidate("Cy", 0.75, 9), Candidate("Ann", 0.5, 3)],

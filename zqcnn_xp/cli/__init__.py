@@ -101,7 +101,8 @@ def build_parser(command: str | None = None, *, document: bool = False) -> argpa
     parser = _parser(document)(
         prog="zqcnn-xp",
         description="Small vision networks on NumPy, JAX or CuPy, with face detection on top.",
-        epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted",
+        epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted, "
+        "141 the reader of the output has gone",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

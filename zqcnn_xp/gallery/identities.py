@@ -64,6 +64,10 @@ class Identities:
         self.rows = rows
         self.names = names
 
+    def __repr__(self) -> str:
+        named = int((self.people[:, 0] >= 0).sum()) if self.people.shape[1] else 0
+        return f"<Identities of {len(self)} probes, {named} known>"
+
     def __len__(self) -> int:
         return len(self.people)
 
