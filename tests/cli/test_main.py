@@ -187,9 +187,13 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_an_interrupt_is_130_without_a_traceback(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "document"), [((), ""), (("--json",), '{\n  "error": "interrupted"\n}\n')]
+)
+def test_an_interrupt_is_130_without_a_traceback(tmp_path, options, document):
+    command = ("detect", "missing.png", "-", "--backend", "numpy", *options)
     process = subprocess.Popen(
-        [sys.executable, "-c", LISTENING, "detect", "missing.png", "-", "--backend", "numpy"],
+        [sys.executable, "-c", LISTENING, *command],
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -199,9 +203,10 @@ def test_an_interrupt_is_130_without_a_traceback(tmp_path):
     assert process.stderr.readline().startswith("error: missing.png")
     time.sleep(0.3)  # now it waits for standard input, which never comes
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 130
     assert err == "interrupted\n"
+    assert out == document
 
 
 def test_garbage_is_collected_as_before_after_a_command(capsys):

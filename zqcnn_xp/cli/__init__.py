@@ -144,6 +144,10 @@ def _run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        if args.json:
+            from zqcnn_xp.cli.output import print_json
+
+            print_json({"error": "interrupted"})
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has seen enough (`| head`). Python would complain again while closing.
