@@ -182,7 +182,7 @@ def test_files_and_bytes(tmp_path):
         (2, [POINTS[None]], "found 1 arrays, expected one for each of 2"),
         (2, None, "found a NoneType"),
         (2, [POINTS[None], np.ones((1, 5, 2))], "image 1: face 0"),
-        (2, [POINTS[None], np.full((1, 5, 2), np.nan)], "image 1: kps"),
+        (2, [POINTS[None], np.full((1, 5, 2), np.nan)], "image 1: face 0: found a coordinate"),
     ],
 )
 def test_points_that_do_not_fit(images, kps, message):

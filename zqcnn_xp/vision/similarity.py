@@ -165,8 +165,12 @@ def checked_points(kps: ArrayLike, count: int) -> Float64:
         raise InputError(f"kps: found no array of numbers: {error}") from error
     if faces.ndim != 3 or faces.shape[1:] != (count, 2):
         raise InputError(f"kps has shape {faces.shape}, expected (n, {count}, 2)")
-    if not (np.abs(faces) <= LIMIT).all():  # NaN is not
-        raise InputError("kps: found a coordinate that is not finite or beyond 2**26 pixels")
+    good = (np.abs(faces) <= LIMIT).all(axis=(1, 2))  # NaN is not
+    if not good.all():
+        raise InputError(
+            f"face {int(np.argmin(good))}: found a coordinate that is not finite or beyond 2**26 "
+            "pixels"
+        )
     return faces
 
 

@@ -102,3 +102,14 @@ def test_what_is_no_crop_is_named():
         list(crop_batches([b"no image"], SIZE, 3))
     with pytest.raises(ImageError, match="no pixels"):
         list(crop_batches(np.empty((2, 0, 4, 3), np.uint8), SIZE, 3))
+
+
+@pytest.mark.parametrize("library", ["jax.numpy", "torch", "array_api_strict"])
+def test_arrays_of_other_libraries_are_crops_and_not_their_rows(library):
+    xp = pytest.importorskip(library)
+    crops = np.random.default_rng(3).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    (one,) = crop_batches(xp.asarray(crops[0]), (8, 8), 2, resize=True)
+    np.testing.assert_array_equal(one, crops[:1])
+    np.testing.assert_array_equal(
+        np.concatenate(list(crop_batches(xp.asarray(crops), (8, 8), 2))), crops
+    )

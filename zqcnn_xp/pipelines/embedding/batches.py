@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.vision.io import read_image
-from zqcnn_xp.vision.pixels import check_color
+from zqcnn_xp.vision.pixels import check_color, is_array
 
 __all__ = ["crop_batches"]
 
@@ -56,6 +56,8 @@ def crop_batches(
     [2, 2, 1]
     """
     check_color(color)
+    if is_array(crops) and len(getattr(crops, "shape", ())) == 4 and crops.shape[0]:
+        crops = _on_host(crops)
     if isinstance(crops, np.ndarray) and crops.ndim == 4:
         yield from _slices(crops, size, count, color, resize)
         return
@@ -80,12 +82,23 @@ def _slices(
 
 def _each(crops: Any) -> Iterable[Any]:
     """Return an iterable; one image alone becomes one of itself."""
-    single = isinstance(crops, np.ndarray | str | bytes | bytearray | PathLike)
+    # An array of any library is one image: iterating over it would yield its rows.
+    single = is_array(crops) or isinstance(crops, str | bytes | bytearray | PathLike)
     if single or hasattr(crops, "read") or type(crops).__module__.partition(".")[0] == "PIL":
         return (crops,)
     if not isinstance(crops, Iterable):
         raise InputError(f"found a {type(crops).__name__}, expected crops: an array or a list")
     return crops
+
+
+def _on_host(crops: Any) -> Any:
+    """Return a batch of another array library as NumPy's; one that stays on a device as a list."""
+    if isinstance(crops, np.ndarray):
+        return crops
+    try:
+        return np.from_dlpack(crops)
+    except Exception:  # device arrays raise whatever their library likes; each crop is copied then
+        return [crops[k, ...] for k in range(crops.shape[0])]
 
 
 def _read(index: int, crop: Any, size: tuple[int, int], color: str, resize: bool) -> Crops:
