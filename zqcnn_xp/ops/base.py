@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from zqcnn_xp.errors import ShapeError
 
-__all__ = ["Array", "Op", "Shape", "Weights", "check_rank", "per_channel", "same_shapes"]
+__all__ = ["Array", "Op", "Shape", "Weights", "check_rank", "per_channel"]
 
 Shape: TypeAlias = tuple[int, ...]
 Array: TypeAlias = Any
@@ -70,20 +70,6 @@ def check_rank(op: str, shape: Shape, rank: int = 4) -> None:
     if len(shape) != rank:
         msg = f"{op}: found an input of shape {shape}, expected {rank} dimensions"
         raise ShapeError(msg)
-
-
-def same_shapes(op: str, *shapes: Shape) -> Shape:
-    """Return the one shape that all inputs have.
-
-    Raises
-    ------
-    ShapeError
-        If there is no input, or they differ.
-    """
-    if not shapes or any(shape != shapes[0] for shape in shapes):
-        msg = f"{op}: found inputs of shapes {', '.join(map(str, shapes))}, expected equal shapes"
-        raise ShapeError(msg)
-    return shapes[0]
 
 
 def per_channel(xp: Any, v: Array, ndim: int) -> Array:
