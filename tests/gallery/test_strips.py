@@ -48,9 +48,11 @@ def test_nothing_that_counts_is_left_out(kind, count):
 
 
 @pytest.mark.parametrize("kind", ["bytes", "numpy"])
-def test_without_a_bound_all_may_count(kind):
-    sketch = Sketch(8)
-    long = np.full((4, 8), 1e18, np.float32)
+@pytest.mark.parametrize("length", [1e18, 1e25])
+@pytest.mark.parametrize("axes", [None, np.eye(8, dtype=np.float32)[:, :4]])
+def test_without_a_bound_all_may_count(kind, length, axes):
+    sketch = Sketch(8, axes)
+    long = np.full((4, 8), length, np.float32)
     for own, other in ((long, unit(3, 8)), (unit(3, 8), long)):
         with pytest.raises(TooManyHits, match="too long"):
             made(kind, sketch, own).near(*sketch.of(other), 0.0, len(own))

@@ -85,10 +85,12 @@ class ByteStrip:
     def __init__(self, native: Callable[..., Any], sketch: Sketch, features: Floats) -> None:
         self.features = features
         short, self.lengths = sketch.of(features)
-        held = rounded_bytes(short)
-        self.errors = held.errors
         self.slack = sketch.slack
         self.longest = float(self.lengths.max(initial=0))
+        if not self.longest <= _LARGE:
+            short = np.zeros_like(short)  # sketches may be no numbers, and are not compared
+        held = rounded_bytes(short)
+        self.errors = held.errors
         self.scanner = native(held.values, held.scales)
         self.scanner.room = max(len(features) * _BLOCK // _ROOM, _LEAST_ROOM)
 
