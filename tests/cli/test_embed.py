@@ -107,6 +107,7 @@ def test_photos_are_aligned_first(cli, model, tmp_path):
         (("crops", "--model", "a", "b", "c"), "--model: found 3 files"),
         (("crops", "--model", "yunet"), "'yunet' for face detection"),
         (("crops", "--model", "sface", "--out", "f.txt"), "ends in .npz or .npy"),
+        (("crops", "--model", "sface", "--out", "no/f.npz"), "no/f.npz: found no folder no"),
         (("-", "--model", "sface"), "found - for standard input"),
     ],
 )

