@@ -1,15 +1,17 @@
 """Rows that are taken away are gone, and a store is there whatever is cut off on the way."""
 
 import errno
+import os
 import subprocess
 import sys
 import warnings
+from stat import S_IMODE
 
 import numpy as np
 import pytest
 
 from zqcnn_xp.errors import InputError, StoreError, StoreLocked
-from zqcnn_xp.gallery.store import Batch, Store, opening, replacing
+from zqcnn_xp.gallery.store import Batch, Store, copying, opening, replacing
 from zqcnn_xp.gallery.store.replacing import deleted, exchange, leftovers
 from zqcnn_xp.gallery.store.writer import TornAppendWarning
 
@@ -318,3 +320,62 @@ def test_another_writer_that_is_quicker_gets_the_new_store(tmp_path, monkeypatch
             store.append(np.ones((1, 4), np.float32), ["a"])
         other.append(np.ones((1, 4), np.float32), ["a"])
     assert len(Store.open(tmp_path / "faces")) == 6
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_who_may_read_a_store_stays_as_it_was(tmp_path, monkeypatch, steps):
+    path, seen = tmp_path / "faces", []
+    store, _ = filled(path)
+    path.chmod(0o750)
+    for name in names_of(path):
+        (path / name).chmod(0o640)
+    carry_over = copying.carry_over
+
+    def look(folder, fresh):
+        seen.append(S_IMODE(fresh.stat().st_mode))
+        carry_over(folder, fresh)
+
+    monkeypatch.setattr(copying, "carry_over", look)
+    with store:
+        store.remove(np.array([0]))
+        assert S_IMODE(path.stat().st_mode) == 0o750
+        assert {S_IMODE((path / name).stat().st_mode) for name in names_of(path)} == {0o640}
+    assert seen == [0o700]
+
+
+def test_an_interrupt_just_after_the_step_closes_the_store(tmp_path, monkeypatch, steps):
+    store, _ = filled(tmp_path / "faces")
+
+    def interrupted(folder, fresh):
+        exchange(folder, fresh)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(copying, "exchange", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.remove(np.array([0]))
+    with pytest.raises(StoreError, match="closed"):  # its files are no store any more
+        store.append(np.ones((1, 4), np.float32), ["a"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TornAppendWarning)
+        Store.open(tmp_path / "faces", "a").close()
+    assert len(Store.open(tmp_path / "faces")) == 5
+    assert names_of(tmp_path) == ["faces"]
+
+
+def test_an_interrupt_between_two_steps_is_taken_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(replacing, "_swapped", lambda one, other: False)
+    store, _ = filled(tmp_path / "faces")
+    rename = replacing.Path.rename
+
+    def interrupted(path, target):
+        rename(path, target)
+        if target.suffix == ".old":
+            raise KeyboardInterrupt
+
+    with store, monkeypatch.context() as patch:
+        patch.setattr(replacing.Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.remove(np.array([0]))
+        store.append(np.ones((1, 4), np.float32), ["a"])
+    assert names_of(tmp_path) == ["faces"]
+    assert len(Store.open(tmp_path / "faces")) == 7

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zqcnn_xp.errors import InputError, StoreError, StoreLocked
-from zqcnn_xp.gallery.store import Batch, Store, disk, files
+from zqcnn_xp.gallery.store import Batch, Store, copying, disk, files, writer
 from zqcnn_xp.gallery.store.writer import TornAppendWarning
 
 HOLD = """
@@ -331,3 +331,37 @@ def test_a_file_that_may_not_grow(tmp_path):
     assert np.array_equal(store.rows[0:390][:, 0], np.repeat(np.arange(0, 390, 30), 30))
     assert store.uncommitted() == {}
     assert store.verify().rows == 390
+
+
+@pytest.mark.parametrize("way", ["remove", "rewrite"])
+def test_what_another_thread_appends_meanwhile_follows(make, monkeypatch, way):
+    path, _ = make([6])
+    threads = []
+    rewritten = copying.rewritten
+
+    def slow(*args):
+        def append():
+            store.append(np.ones((1, 4), np.float32), ["meanwhile"])
+
+        threads.append(threading.Thread(target=append))
+        threads[0].start()
+        threads[0].join(0.2)  # were it not to wait, it would have appended by then
+        return rewritten(*args)
+
+    monkeypatch.setattr(copying, "rewritten", slow)
+    with Store.open(path, "a") as store:
+        last = store.names[5]
+        store.remove(np.arange(5)) if way == "remove" else store.rewrite(np.array([5]))
+        threads[0].join()
+        assert store.names[:] == [last, "meanwhile"]
+    assert Store.open(path).names[:] == [last, "meanwhile"]
+
+
+def test_the_fork_of_a_writer_replaces_nothing(make, monkeypatch):
+    path, _ = make([6])
+    with Store.open(path, "a") as store:
+        monkeypatch.setattr(writer.os, "getpid", lambda: -1)
+        with pytest.raises(StoreError, match="a fork of its process"):
+            store.remove(np.array([0]))
+        monkeypatch.undo()
+        assert len(store) == 6

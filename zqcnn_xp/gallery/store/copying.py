@@ -81,6 +81,10 @@ def rewritten(store: Store, rows: NDArray[np.integer[Any]], batches: Iterable[Ba
     index = checked_index(rows, len(store))
     folder, fresh = store.path, beside(store.path)
     try:
+        try:
+            fresh.mkdir(0o700)  # for nobody else to read before it is as the old one
+        except OSError as error:
+            raise failed(fresh, "", error, "a folder that can be made") from error
         with type(store).create(fresh, store.dim, store.dtype.name, durability="os") as new:
             new.extend(chain(_picked(store, index), batches))
             new.sync()

@@ -15,7 +15,9 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import Any
 
 from zqcnn_xp.errors import StoreError
@@ -74,12 +76,16 @@ def cut_off(folder: Path) -> StoreError | None:
 
 
 def carry_over(folder: Path, fresh: Path) -> None:
-    """Copy what lies in a store's folder beside its own files, such as the record of a network."""
+    """Copy what lies in a store's folder beside its own files, such as the record of a network.
+
+    Folder and files are then for the same people to read as those before: faces may be private.
+    """
     try:
         for entry in folder.iterdir():
             if entry.name in _OWN:
-                continue
-            if entry.is_dir() and not entry.is_symlink():
+                if (fresh / entry.name).exists():
+                    _let_in(entry, fresh / entry.name)
+            elif entry.is_dir() and not entry.is_symlink():
                 shutil.copytree(entry, fresh / entry.name, symlinks=True)
             else:
                 shutil.copy2(entry, fresh / entry.name, follow_symlinks=False)
@@ -88,8 +94,19 @@ def carry_over(folder: Path, fresh: Path) -> None:
                 if not path.is_symlink():
                     with opened(path, "rb") as file:
                         sync(file, path)
+        _let_in(folder, fresh)
     except OSError as error:
         raise failed(fresh, "", error, "a folder that can be written") from error
+
+
+def _let_in(before: Path, path: Path) -> None:
+    """Give a path the mode of another, and its owner where the system permits that."""
+    wanted, found = before.stat(), path.stat()
+    if (wanted.st_uid, wanted.st_gid) != (found.st_uid, found.st_gid):
+        with suppress(OSError):
+            os.chown(path, wanted.st_uid, wanted.st_gid)
+    if wanted.st_mode != found.st_mode:
+        path.chmod(S_IMODE(wanted.st_mode))
 
 
 def exchange(folder: Path, fresh: Path) -> Path:
@@ -104,11 +121,12 @@ def exchange(folder: Path, fresh: Path) -> Path:
         if _swapped(folder, fresh):
             return fresh
         old = fresh.with_suffix(".old")
-        folder.rename(old)
         try:
+            folder.rename(old)
             fresh.rename(folder)
         except BaseException:
-            old.rename(folder)
+            if old.exists() and not folder.exists():
+                old.rename(folder)
             raise
     except OSError as error:
         raise failed(folder, "", error, "a folder that can be renamed") from error

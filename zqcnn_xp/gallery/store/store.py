@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from zqcnn_xp.gallery.rows import Features
 from zqcnn_xp.gallery.store.batch import Batch
 from zqcnn_xp.gallery.store.contents import Contents
 from zqcnn_xp.gallery.store.layout import Commit
+from zqcnn_xp.gallery.store.log import gone
 from zqcnn_xp.gallery.store.opening import created, located, refreshed
 from zqcnn_xp.gallery.store.writer import Writer, lock_of
 
@@ -193,14 +195,26 @@ class Store(Contents):
         InputError, StoreError
             As `append`; also what the iterator raises passes through.
         """
-        writer = self._appending()
-        before = len(self)
-        try:
-            for part in ([batch] for batch in batches) if each else (batches,):
-                writer.append(part)
-        finally:
-            self._see(writer.commit)
-        return len(self) - before
+        self._appending()
+        came = 0
+        for part in ([batch] for batch in batches) if each else (batches,):
+            with self._turn() as writer:
+                before = writer.commit.rows
+                try:
+                    came += writer.append(part).rows - before
+                finally:
+                    self._see(writer.commit)
+        return came
+
+    @contextmanager
+    def _turn(self) -> Iterator[Writer]:
+        """Yield the writer when no other thread uses it; a `rewrite` leaves another writer."""
+        while True:
+            writer = self._appending()
+            with writer.turn:
+                if writer is self._writer:
+                    yield writer
+                    return
 
     def _appending(self) -> Writer:
         if self._closed or self._writer is None:
@@ -277,9 +291,10 @@ class Store(Contents):
         """
         from zqcnn_xp.gallery.store.copying import checked_index
 
-        gone = np.unique(checked_index(rows, len(self)))
-        self.rewrite(np.setdiff1d(np.arange(len(self)), gone))
-        return len(gone)
+        with self._turn() as writer:  # no other thread appends what would not be among the rest
+            unwanted = np.unique(checked_index(rows, len(self)))
+            self._rewrite(writer, np.setdiff1d(np.arange(len(self)), unwanted), ())
+        return len(unwanted)
 
     def rewrite(self, rows: NDArray[np.integer[Any]], batches: Iterable[Batch] = ()) -> None:
         """Keep some rows and append others, all at once; what is not kept leaves the files.
@@ -308,16 +323,27 @@ class Store(Contents):
         Notes
         -----
         The lock is given up for a moment at the end. If another writer takes it, this store is
-        closed afterwards.
+        closed afterwards. Appends of other threads wait, and follow.
         """
+        with self._turn() as writer:
+            self._rewrite(writer, np.asarray(rows), batches)
+
+    def _rewrite(
+        self, writer: Writer, rows: NDArray[np.integer[Any]], batches: Iterable[Batch]
+    ) -> None:
         from zqcnn_xp.gallery.store.copying import rewritten
         from zqcnn_xp.gallery.store.replacing import deleted
 
-        writer = self._appending()
+        writer.check()
         # "." has no name to put another beside, and is another folder afterwards.
         self.path = self.path.resolve()
-        old = rewritten(self, np.asarray(rows), batches)
         durable = writer.durable
+        try:
+            old = rewritten(self, rows, batches)
+        except BaseException:
+            if gone(self.path, writer.commit):
+                self.close()  # interrupted just after: what is appended would be lost
+            raise
         try:
             deleted(old)  # before the lock is released: no other writer may come to lock it
         finally:

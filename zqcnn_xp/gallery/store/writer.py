@@ -73,13 +73,18 @@ class Writer:
         Its lock; released by `close`.
     durable
         Whether an append waits for the disk.
+
+    Attributes
+    ----------
+    turn
+        Held by the thread that appends, or that puts another store in the place of this one.
     """
 
     def __init__(self, folder: Path, commit: Commit, lock: FileLock, *, durable: bool) -> None:
         self.folder = folder
+        self.turn = Lock()
         self._process = os.getpid()
         self._lock = lock
-        self._one = Lock()
         self._broken = False
         self._labels: dict[str, int] | None = None
         self._files = WriterFiles(folder, commit, durable=durable)
@@ -112,6 +117,16 @@ class Writer:
         """Whether an append waits for the disk."""
         return self._files.durable
 
+    def check(self) -> None:
+        """Refuse to write where that would harm what is there."""
+        found = None
+        if self._broken:
+            found = "a writer whose last append could not be taken back"
+        elif self._process != os.getpid():  # two would write over each other
+            found = "a writer that a fork of its process has as well"
+        if found is not None:
+            raise StoreError(str(self.folder), "", found, "a store that was opened again")
+
     def append(self, batches: Iterable[Batch]) -> Commit:
         """Append all batches as one: either all their rows count afterwards, or none does.
 
@@ -122,23 +137,16 @@ class Writer:
         StoreError
             If the disk is full or fails.
         """
-        with self._one:
-            found = None
-            if self._broken:
-                found = "a writer whose last append could not be taken back"
-            elif self._process != os.getpid():  # two would write over each other
-                found = "a writer that a fork of its process has as well"
-            if found is not None:
-                raise StoreError(str(self.folder), "", found, "a store that was opened again")
-            try:
-                return self._append(batches)
-            except BaseException:
-                # Until taking back worked, nothing may be written over.
-                self._broken = True
-                self._labels = None
-                self._files.take_back()
-                self._broken = False
-                raise
+        self.check()
+        try:
+            return self._append(batches)
+        except BaseException:
+            # Until taking back worked, nothing may be written over.
+            self._broken = True
+            self._labels = None
+            self._files.take_back()
+            self._broken = False
+            raise
 
     def _append(self, batches: Iterable[Batch]) -> Commit:
         start = self.commit
