@@ -155,6 +155,18 @@ def cells(file):
     held.attrs["MATLAB_class"] = np.bytes_("cell")
 
 
+def empty(file):
+    """As MATLAB saves zeros(0, 3): the shape, as if it were values."""
+    held = file.create_dataset("features", data=np.array([0, 3], np.uint64))
+    held.attrs.update(MATLAB_class=np.bytes_("double"), MATLAB_empty=np.uint8(1))
+
+
+def complex_numbers(file):
+    kind = [("real", "<f8"), ("imag", "<f8")]
+    held = file.create_dataset("features", data=np.zeros(3, kind))
+    held.attrs["MATLAB_class"] = np.bytes_("double")
+
+
 def wide_pieces(file):
     file.create_dataset("features", (2, 2), "u1", chunks=(1 << 15, 1 << 15), maxshape=(None, None))
 
@@ -162,6 +174,8 @@ def wide_pieces(file):
 REFUSED = [
     (saved(name="footures"), "found footures, expected the variables features"),
     (saved(np.array([[72, 105]], "u2"), matlab_class="char"), "a char, expected integers or"),
+    (written(empty), "an empty array, expected some numbers"),
+    (written(complex_numbers), r"a \[\('real', '<f8'\), \('imag', '<f8'\)\], expected integers or"),
     (written(cells), "a cell, expected integers or floats; save cells, text"),
     (saved(np.array([[b"ab"]])), "expected integers or floats"),
     (saved(np.zeros((0, 3))), "found 0 bytes, expected some"),

@@ -145,6 +145,11 @@ def test_what_is_no_number_is_named(name, bad, row, short):
         list(near_pairs(rows, Floor(0.5), backend=backend_of(name)))
 
 
+def test_a_row_that_is_alone_is_looked_at_too():
+    with pytest.raises(InputError, match="no finite number in row 0$"):
+        list(near_pairs(np.array([[np.nan]], np.float32), Floor(0.5), backend="numpy"))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 40), st.integers(1, 9), st.integers(1, 50), st.data())
 def test_sizes(n, d, block, data):

@@ -90,7 +90,10 @@ def _array(file: str, place: str, held: Any, max_bytes: int) -> NDArray[Any]:
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
     if kind in _NO_NUMBERS or held.dtype.kind not in "fiu":
         expected = "integers or floats; save cells, text and structures with -v7"
-        raise DatasetError(file, place, f"a {kind or held.dtype}", expected)
+        found = kind if kind in _NO_NUMBERS else held.dtype  # complex numbers are a pair
+        raise DatasetError(file, place, f"a {found}", expected)
+    if held.attrs.get("MATLAB_empty", 0):  # its values are its shape
+        raise DatasetError(file, place, "an empty array", "some numbers")
     if held.is_virtual or held.external:
         raise DatasetError(file, place, "an array that lies in other files", "one of this file")
     size = prod(held.shape or (0,)) * held.dtype.itemsize

@@ -99,7 +99,7 @@ def near_pairs(
         return FloatStrip(made, sketch, features, size)
 
     def pieces() -> Iterator[_Piece]:
-        for first in range(0, n - 1, high):
+        for first in range(0, n - (n > 1), high):  # one row alone is looked at, too
             # Of its own: views of a file must not be read again for each block.
             part = _checked(held, np.array(decoded(held, first, min(first + high, n))), first)
             made_of = strip(part)
