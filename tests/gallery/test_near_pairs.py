@@ -146,7 +146,7 @@ def test_what_is_no_number_is_named(name, bad, row, short):
 
 
 def test_a_row_that_is_alone_is_looked_at_too():
-    with pytest.raises(InputError, match="no finite number in row 0$"):
+    with pytest.raises(InputError, match=r"no finite number in row 0$"):
         list(near_pairs(np.array([[np.nan]], np.float32), Floor(0.5), backend="numpy"))
 
 
