@@ -365,3 +365,26 @@ def test_the_fork_of_a_writer_replaces_nothing(make, monkeypatch):
             store.remove(np.array([0]))
         monkeypatch.undo()
         assert len(store) == 6
+
+
+def test_the_lock_of_a_store_that_was_replaced_is_given_back(make, monkeypatch, tmp_path):
+    path, _ = make([6])
+    made, _ = make([3], name="made")
+    acquire, turns = writer.FileLock.acquire, []
+
+    def late(lock, **options):
+        """Let another store come between what was opened and what is locked."""
+        found = acquire(lock, **options)
+        if not turns:
+            path.rename(tmp_path / "before")
+            made.rename(path)
+        turns.append(lock)
+        return found
+
+    monkeypatch.setattr(writer.FileLock, "acquire", late)
+    with Store.open(path, "a") as store:
+        assert len(store) == 3
+        with pytest.raises(StoreLocked):
+            Store.open(path, "a")
+        Store.open(tmp_path / "before", "a").close()
+    assert len(turns) == 3

@@ -50,16 +50,28 @@ def lock_of(folder: Path) -> FileLock:
     StoreLocked
         If another writer has it, in this process or in another.
     """
-    lock = FileLock(folder / LOCK, thread_local=False)  # another thread may close the store
+    while True:
+        before = _inode(folder / LOCK)
+        lock = FileLock(folder / LOCK, thread_local=False)  # another thread may close the store
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            expected = "no other writer; readers need no lock"
+            raise StoreLocked(str(folder), "", "a writer that holds the store", expected) from error
+        except (OSError, NotImplementedError) as error:
+            found = f"a lock that cannot be taken ({getattr(error, 'strerror', None) or error})"
+            raise StoreError(str(folder), "", found, "a folder that can be written") from error
+        # Where another store took the place of this one in between, this is the lock of the old.
+        if before is None or _inode(folder / LOCK) == before:
+            return lock
+        lock.release()
+
+
+def _inode(path: Path) -> int | None:
     try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        expected = "no other writer; readers need no lock"
-        raise StoreLocked(str(folder), "", "a writer that holds the store", expected) from error
-    except (OSError, NotImplementedError) as error:
-        found = f"a lock that cannot be taken ({getattr(error, 'strerror', None) or error})"
-        raise StoreError(str(folder), "", found, "a folder that can be written") from error
-    return lock
+        return path.stat().st_ino
+    except OSError:  # said when the lock is taken
+        return None
 
 
 class Writer:
