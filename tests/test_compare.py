@@ -151,3 +151,39 @@ def test_inputs_that_do_not_go_together():
         common_input(a, flat)
     with pytest.raises(InputError, match="found 1 and 2 inputs"):
         common_input(a, replace(a, inputs=a.inputs * 2))
+
+
+@pytest.mark.parametrize(
+    ("kind", "pads", "fields", "alike"),
+    [
+        ("max", (1, 1, 1, 1), {"count": "valid"}, True),
+        ("max", (1, 1, 1, 1), {"pad_value": "zero"}, False),
+        ("average", (1, 1, 1, 1), {"count": "valid"}, False),
+        ("average", (1, 1, 1, 1), {"pad_value": "zero"}, True),
+        ("average", (0, 0, 0, 0), {"count": "valid"}, True),
+        ("max", (0, 0, 0, 0), {"clip_last": True}, True),
+        ("max", (0, 0, 0, 0), {"clip_last": True, "stride": (3, 3)}, False),
+        ("max", (1, 1, 1, 1), {"clip_last": True}, False),
+        ("max", (0, 0, 0, 0), {"pad_value": "zero", "counted": (3, 3)}, True),
+    ],
+)
+def test_attributes_that_change_nothing_are_alike(kind, pads, fields, alike):
+    a = net(CONV, RELU, POOL)
+    *_, pool = a.nodes
+    common = {"kind": kind, "pads": pads, "ceil": "clip_last" in fields}
+    ops = [replace(pool.op, **common | {"clip_last": False} | f) for f in ({}, fields)]
+    pair = [replace(a, nodes=(*a.nodes[:2], replace(pool, op=op))) for op in ops]
+    x = common_input(*pair)[0]
+    one, other = (Session(graph, "numpy")(x)["w"] for graph in pair)
+    *_, row = rows_of(*pair)
+    assert (not row.attributes) == alike
+    if alike:  # the rule, not a list of names: what is called alike computes alike
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_of_a_node_without_a_partner_are_not_equal():
+    rows = rows_of(net(CONV, RELU), net(RELU.replace(b"bottom=y", b"bottom=x")))
+    lonely = next(row for row in rows if row.a == "c")
+    assert lonely.b is None
+    assert [(weight.shape_b, weight.equal) for weight in lonely.weights] == [(None, False)] * 2
+    assert not lonely.same_weights

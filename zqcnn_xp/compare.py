@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import SequenceMatcher
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from zqcnn_xp.errors import InputError, ShapeError
 from zqcnn_xp.graph import Graph, GraphInput, Node
 from zqcnn_xp.ops.base import Op, Shape
+from zqcnn_xp.ops.pool2d import Pool2D
 
 __all__ = [
     "NodeRow",
@@ -86,11 +88,12 @@ class NodeRow:
     type_a, type_b
         Ops.
     attributes
-        Those that differ: name to both values, in words; none where the ops differ.
+        Those that differ: name to both values, in words; none where the ops differ. What changes
+        no result, such as the divisor of a mean in a pooling that takes maxima, does not count.
     shape_a, shape_b
         Of the first output at the common input.
     weights
-        All of both.
+        All of both; of a node without a partner its own, none of which is equal.
     """
 
     a: str | None
@@ -270,7 +273,7 @@ def compare_nodes(
             {} if x is None or y is None else _attributes(x.op, y.op),
             None if x is None else shapes_a[x.outputs[0]],
             None if y is None else shapes_b[y.outputs[0]],
-            () if x is None or y is None else _weights(x, y),
+            _weights(x, y),
         )
         for x, y in align(a, b, shapes_a, shapes_b)
     )
@@ -279,15 +282,34 @@ def compare_nodes(
 def _attributes(a: Op, b: Op) -> dict[str, tuple[str, str]]:
     if type(a) is not type(b):
         return {}
+    a, b = _effective(a), _effective(b)
     names = [field.name for field in fields(a)]
     both = {name: (str(getattr(a, name)), str(getattr(b, name))) for name in names}
     return {name: values for name, values in both.items() if values[0] != values[1]}
 
 
-def _weights(a: Node, b: Node) -> tuple[WeightRow, ...]:
+def _effective(op: Op) -> Op:
+    """Return an op with one value for each attribute that changes nothing: formats differ there."""
+    if not isinstance(op, Pool2D):
+        return op
+    op = replace(op, counted=None)  # for the number of mul-adds alone
+    bare = op.pads == (0, 0, 0, 0)
+    inside = bare and not op.ceil
+    # Without padding a window can start behind the map only where windows have gaps between them.
+    if not op.ceil or (bare and op.kernel and all(map(le, op.stride, op.kernel))):
+        op = replace(op, clip_last=False)
+    if op.kind == "max" or inside:
+        op = replace(op, count="padded")
+    if op.kind == "average" or inside:
+        op = replace(op, pad_value="ignore")
+    return op
+
+
+def _weights(a: Node | None, b: Node | None) -> tuple[WeightRow, ...]:
     rows = []
-    for name in dict.fromkeys([*a.weights, *b.weights]):
-        x, y = a.weights.get(name), b.weights.get(name)
+    left, right = ({} if node is None else node.weights for node in (a, b))
+    for name in dict.fromkeys([*left, *right]):
+        x, y = left.get(name), right.get(name)
         shape_x = None if x is None else tuple(np.shape(x))
         shape_y = None if y is None else tuple(np.shape(y))
         difference, equal = None, False

@@ -162,7 +162,7 @@ def _cells(row: NodeRow) -> tuple[str, ...]:
     shapes = dict.fromkeys(_shape(s) for s in (row.shape_a, row.shape_b) if s is not None)
     words = ["type"] if len(kinds) > 1 else []
     words += [f"{name}: {x} | {y}" for name, (x, y) in row.attributes.items()]
-    for weight in row.weights:
+    for weight in row.weights if row.a is not None and row.b is not None else ():
         if weight.shape_a != weight.shape_b:
             words.append(f"{weight.name}: {_shape(weight.shape_a)} | {_shape(weight.shape_b)}")
         elif not weight.equal:
