@@ -48,6 +48,23 @@ def test_force_makes_changed_photos_anew(cli, gallery, faces):
     assert face["candidates"][0]["photo"] == "Ann/0.png"
 
 
+def test_force_keeps_what_it_cannot_make_anew(cli, gallery, faces):
+    before = names(cli)
+    damaged = cli.folder / "known" / "Ann" / "0.png"
+    damaged.write_text("words")
+    result = gallery("add", "known", "--aligned", "--force", "--json")
+    assert (result.code, result.document["failed"]) == (1, 1)
+    assert names(cli) == before
+    for path in (cli.folder / "known").rglob("*.png"):
+        path.write_text("words")
+    with Store.open(cli.folder / "g") as store:
+        rows = store.rows[0 : len(store)].tobytes()
+    assert gallery("add", "known", "--aligned", "--force").code == 1
+    with Store.open(cli.folder / "g") as store:
+        assert store.rows[0 : len(store)].tobytes() == rows
+    assert names(cli) == before
+
+
 def test_what_fails_is_named_and_the_rest_is_added(cli, gallery, faces):
     folder = cli.folder / "more"
     faces.save(folder / "Eve" / "a.png", "Eve")

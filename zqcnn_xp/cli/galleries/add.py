@@ -53,7 +53,11 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         default="central",
         help="which face of several is the person (default: central)",
     )
-    parser.add_argument("--force", action="store_true", help="make the features of all photos anew")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="make the features of all photos anew; one that fails keeps what is there of it",
+    )
     add_model(parser)
     add_detector(parser)
 
@@ -86,9 +90,12 @@ def add_photos(args: argparse.Namespace) -> int:
         )
         batches = _batches(results, outcomes)
         if args.force:
-            again = {photo.name for photo in wanted}
+            # All are made before a row goes: a photo that fails this time keeps what it had.
+            new = list(batches)
+            again = {outcome.photo.name for outcome in outcomes if not outcome.error}
             kept = [row for row, name in enumerate(store.names) if name not in again]
-            store.rewrite(np.array(kept, np.int64), batches)
+            if new:
+                store.rewrite(np.array(kept, np.int64), new)
         else:
             # Each batch counts by itself: an interrupted command goes on where it was.
             store.extend(batches, each=True)
