@@ -100,9 +100,11 @@ def test_a_plan_wants_a_size(cli):
     (cli.folder / "free.zqparams").write_text(text)
     common = ("info", "free.zqparams", "random", "--plan", "--backend", "llvm")
     result = cli(*common)
-    assert result.code == 1
-    assert "found no shape of data" in result.err
-    assert cli(*common, "--shape", "1,3,4,5").code == 0
+    assert result.code == 2
+    assert "free.zqparams: found no shape of 'data', expected --shape N,C,H,W" in result.err
+    shown = cli(*common, "--shape", "1,3,4,5")
+    assert shown.code == 0
+    assert "0: each sample" in shown.out
     wrong = cli(*common, "--shape", "1,4,4,5")
     assert wrong.code == 1
     assert "4" in wrong.err

@@ -117,6 +117,21 @@ def test_a_header_that_claims_more_than_the_file_holds(cli, net):
     assert "no such file" in run(cli, "--input", "missing.npy").err
 
 
+def test_another_file_is_named_by_how_it_begins(cli, net):
+    (cli.folder / "photo.npy").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    result = run(cli, "--input", "photo.npy")
+    assert result.code == 2
+    assert "found a file that begins with b'\\xff\\xd8\\xff\\xe0" in result.err
+    assert "pickle" not in result.err  # NumPy's advice is to load it unsafely
+
+
+def test_what_is_written_is_said(cli, net, x):
+    assert "y.npz: 1 array by numpy, " in run(cli, "--input", "x.npy", "--backend", "numpy").out
+    two = run(cli, "--input", "x.npy", "--outputs", "conv1", "prob", "--backend", "numpy")
+    assert "y.npz: 2 arrays by numpy, " in two.out
+    assert "ms for the first call" in two.out
+
+
 def test_objects_are_never_unpickled(cli, net):
     np.save(cli.folder / "o.npy", np.array([{"a": 1}], object), allow_pickle=True)
     result = run(cli, "--input", "o.npy")

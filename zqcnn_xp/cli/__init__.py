@@ -85,7 +85,9 @@ def build_parser(command: str | None = None, *, document: bool = False) -> argpa
 
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("common options")
-    group.add_argument("--backend", metavar="NAME", help="numpy, jax, cupy, ...; default: auto")
+    group.add_argument(
+        "--backend", metavar="NAME", help="llvm, numpy, jax, cupy, ...; default: auto"
+    )
     group.add_argument("--device", metavar="NAME", help="a device of that backend, such as gpu:0")
     group.add_argument(
         "--threads",
@@ -100,7 +102,8 @@ def build_parser(command: str | None = None, *, document: bool = False) -> argpa
 
     parser = _parser(document)(
         prog="zqcnn-xp",
-        description="Small vision networks on NumPy, JAX or CuPy, with face detection on top.",
+        description="Small vision networks on NumPy, JAX, CuPy or generated machine code (llvm), "
+        "and what is done with faces on top: detection, recognition, search, evaluation.",
         epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted, "
         "141 the reader of the output has gone",
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["add", "add_model", "add_shapes", "info", "model_options"]
 
 M = 1024 * 1024  # as GetNumOfMulAdd's callers divide
+PHASES = {"samples": "each sample", "batch": "whole batch", "host": "in Python"}
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -121,6 +122,13 @@ def _plan(args: argparse.Namespace, graph: Graph, shapes: dict[str, tuple[int, .
     from zqcnn_xp.registry import get_backend
     from zqcnn_xp.session import Session
 
+    known = {**(graph.nominal_shapes or {}), **shapes}
+    missing = [repr(source.name) for source in graph.inputs if source.name not in known]
+    if missing:
+        raise InputError(
+            f"{args.model}: found no shape of {', '.join(missing)}, expected --shape N,C,H,W: "
+            "a plan is made for a size"
+        )
     backend = get_backend(args.backend, device=args.device)
     table = plan_table(Session(graph, backend, fold=args.fold), shapes)
     if args.json:
@@ -131,7 +139,7 @@ def _plan(args: argparse.Namespace, graph: Graph, shapes: dict[str, tuple[int, .
             row.name,
             row.kernel,
             f"{', '.join(row.reads)} -> {', '.join(row.writes)}",
-            f"{row.phase} {row.kind}",
+            f"{row.phase}: {PHASES.get(row.kind, row.kind)}",
             row.conversions or "",
             f"{row.instructions:,}",
             _size(row.weight_bytes),
