@@ -7,7 +7,6 @@ raises on a single `Face`; an attribute that does not exist raises on both.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -15,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zqcnn_xp.errors import InputError
+from zqcnn_xp.pipelines.exports import coco, plain, roboflow, table
 from zqcnn_xp.pipelines.face import Face
+from zqcnn_xp.vision.plot import plot_faces
 
 __all__ = ["Face", "Faces"]
 
@@ -186,16 +187,49 @@ class Faces:
         names = [n for n in self._present() if n not in ("bbox", "det_score")]
         return f"Faces({len(self)}{''.join(f', {n}' for n in names)})"
 
-    def to_dict(self) -> list[dict[str, Any]]:
-        """Return one plain dictionary a face, as `Face.to_dict`."""
-        return [face.to_dict() for face in self]
+    @classmethod
+    def from_dict(cls, faces: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> Faces:
+        """Return the faces that plain values describe, as `to_dict` gives them.
 
-    def to_json(self, indent: int | None = None) -> str:
-        """Return the faces as a JSON list.
+        Parameters
+        ----------
+        faces
+            A list with a dictionary a face, or the entry of one image in the document of
+            ``zqcnn-xp detect --json``. Names other than those of the networks' quantities become
+            extras. Quantities come back as float32, bit for bit; numbers with a fraction in extras
+            too, unless they need float64. Of no faces nothing but boxes and scores comes back.
+
+        Raises
+        ------
+        InputError
+            If it is something else, a face lacks a quantity that others have, or shapes differ.
 
         Examples
         --------
-        >>> Faces([[0, 0, 9, 9]], [0.5]).to_json()
-        '[{"bbox": [0.0, 0.0, 9.0, 9.0], "det_score": 0.5}]'
+        >>> faces = Faces([[0, 0, 9, 9]], [0.7], extra={"age": [31]})
+        >>> Faces.from_dict(faces.to_dict())
+        Faces(1, age)
         """
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+        arrays = plain.arrays_from_plain(faces)
+        return cls._of(arrays) if arrays else cls.empty()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Faces:
+        """Return the faces that `to_json` wrote; otherwise as `from_dict`.
+
+        Examples
+        --------
+        >>> Faces.from_json('[{"bbox": [0, 0, 9, 9], "det_score": 0.5}]').bbox.dtype
+        dtype('float32')
+        """
+        arrays = plain.arrays_from_json(text)
+        return cls._of(arrays) if arrays else cls.empty()
+
+    to_dict = plain.to_dict
+    to_json = plain.to_json
+    to_coco = coco.to_coco
+    to_pandas = table.to_pandas
+    to_supervision = roboflow.to_supervision
+    to_supervision_key_points = roboflow.to_supervision_key_points
+    plot = plot_faces
+    _repr_html_ = table.to_html

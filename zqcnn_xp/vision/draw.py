@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.vision.io import read_image
 
-__all__ = ["draw_faces"]
+__all__ = ["BOX_COLOR", "DENSE_COLOR", "POINT_COLORS", "draw_faces"]
 
 # RGB. The points are, as seen in the image: left eye, right eye, nose, left and right mouth corner.
-_BOX = (0, 220, 80)
+BOX_COLOR = (0, 220, 80)
 _TEXT = (10, 30, 10)
-_POINTS = ((255, 64, 64), (64, 128, 255), (255, 220, 0), (255, 64, 255), (0, 230, 255))
-_DENSE_POINT = (0, 230, 255)
+POINT_COLORS = ((255, 64, 64), (64, 128, 255), (255, 220, 0), (255, 64, 255), (0, 230, 255))
+DENSE_COLOR = (0, 230, 255)
 
 Color = tuple[int, int, int]
 
@@ -49,7 +49,7 @@ def _draw_label(canvas: Any, text: str, corner: tuple[int, int], thickness: int)
     left = min(max(corner[0], 0), max(canvas.shape[1] - width, 0))
     bottom = corner[1] if corner[1] >= height + baseline else corner[1] + height + baseline
     top = bottom - height - baseline
-    cv2.rectangle(canvas, (left, top), (left + width, bottom), _BOX, cv2.FILLED)
+    cv2.rectangle(canvas, (left, top), (left + width, bottom), BOX_COLOR, cv2.FILLED)
     cv2.putText(
         canvas,
         text,
@@ -119,7 +119,7 @@ def draw_faces(
         x1, y1, x2, y2 = (float(value) for value in face.bbox)
         start, end = _pixel(x1, y1), _pixel(x2, y2)
         if start is not None and end is not None:
-            cv2.rectangle(canvas, start, end, _BOX, thickness, cv2.LINE_8)
+            cv2.rectangle(canvas, start, end, BOX_COLOR, thickness, cv2.LINE_8)
             score = _field(face, "det_score")
             if scores and score is not None:
                 _draw_label(canvas, f"{float(score):.2f}", start, thickness)
@@ -129,9 +129,9 @@ def draw_faces(
         # Small faces would vanish under points sized for the image alone.
         radius = max(1, min(thickness + 1, round((x2 - x1) / 25))) if start and end else 1
         if dense is not None:
-            _draw_points(canvas, dense, (_DENSE_POINT,), max(1, radius // 2))
+            _draw_points(canvas, dense, (DENSE_COLOR,), max(1, radius // 2))
         if five is not None:
-            _draw_points(canvas, five, _POINTS, radius)
+            _draw_points(canvas, five, POINT_COLORS, radius)
     if color == "bgr":
         return np.ascontiguousarray(canvas[:, :, ::-1])
     return canvas
