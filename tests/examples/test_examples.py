@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,32 @@ def test_notebook(path, tmp_path):
     ]
     figures = [data for data in shown if data.get("text/plain", "").startswith("<Figure")]
     assert all("image/png" in data for data in figures), "a figure is named instead of drawn"
+
+
+# As above: of Jupyter's own machinery.
+@pytest.mark.filterwarnings("ignore")
+def test_choosing_a_threshold_of_few_photos(tmp_path, monkeypatch):
+    """A set of one's own may be too small for a rate, which is said; folders are the persons."""
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    random = np.random.default_rng(0)
+    features = random.normal(size=(8, 1, 16)) + 0.3 * random.normal(size=(8, 4, 16))
+    names = [f"set/{person}/{photo}.jpg" for person in range(8) for photo in range(4)]
+    np.savez(tmp_path / "own.npz", files=names, feat=features.reshape(32, 16))
+    monkeypatch.setenv("FEATURES", str(tmp_path / "own.npz"))
+    notebook = nbformat.read(ROOT / "examples" / "choosing_a_threshold.ipynb", as_version=4)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=240,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
+    text = "".join(out.get("text", "") for c in notebook.cells for out in c.get("outputs", []))
+    # All pairs: 8 persons of 4 photos have 6 pairs each, and 32 * 31 / 2 - 48 are of two persons.
+    assert "48 pairs of one person, 448 of two persons" in text
+    assert "FAR 1e-06: this set has too few pairs" in text
 
 
 def test_tour_needs_only_the_extras_it_names():
