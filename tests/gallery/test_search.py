@@ -250,3 +250,23 @@ def test_one_query_in_rows_of_several_long_pieces(kind: str, monkeypatch) -> Non
         for threads in (1, 3):
             found = search(query, stored, 20, originals=x, backend=name, threads=threads)
             assert found.indices[0].tolist() == expected.tolist()
+
+
+def test_what_is_printed_is_short():
+    few = search([[1.0, 0.0], [0.0, 0.0]], np.eye(2, dtype="f4"), k=3, threshold=0.5)
+    assert repr(few) == "<Found for 2 queries, up to 3 rows each, exact, of float32>"
+    assert str(few).splitlines()[1:] == ["query 0: row 0 (1.0000)", "query 1: nothing"]
+    x = unit(20, 8)
+    lines = str(search(x, x, k=7)).splitlines()
+    assert len(lines) == 7
+    assert lines[1].startswith("query 0: row 0 (1.0000), row ")
+    assert lines[1].endswith(", and 2 more")
+    assert lines[-1] == "and 15 more queries"
+    lossy = Found(few.indices[:1, :1], few.scores[:1, :1], exact=False, features="int8")
+    assert repr(lossy) == "<Found for 1 query, up to 1 row each, not exact, of int8>"
+    assert str(search(x[:0], x, k=0)) == "0 queries, up to 0 rows each, exact, of float32"
+    indices, scores, exact, features = few  # still a tuple
+    assert (indices is few.indices, scores is few.scores, exact, features) == (
+        *(True, True, True),
+        "float32",
+    )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Candidate", "Identities", "best_people"]
 
+_SHOWN = 5  # probes, and persons of each, in a printed result
+
 
 class Candidate(NamedTuple):
     """A person whom a probe resembles.
@@ -50,6 +52,10 @@ class Identities:
     [Candidate(person='Bo', score=0.75, row=4), Candidate(person='Ann', score=0.5, row=2)]
     >>> found.best
     ['Bo', None]
+    >>> print(found)
+    2 probes, 1 known
+    probe 0: Bo (0.7500), Ann (0.5000)
+    probe 1: unknown
     """
 
     def __init__(
@@ -65,8 +71,23 @@ class Identities:
         self.names = names
 
     def __repr__(self) -> str:
+        return f"<Identities of {self._summary()}>"
+
+    def __str__(self) -> str:
+        """Return the best persons of the first probes, a line each."""
+        lines = [self._summary()]
+        for probe in range(min(len(self), _SHOWN)):
+            people = self[probe]
+            said = [f"{one.person} ({one.score:.4f})" for one in people[:_SHOWN]]
+            said += [f"and {len(people) - _SHOWN} more"] * (len(people) > _SHOWN)
+            lines.append(f"probe {probe}: {', '.join(said) or 'unknown'}")
+        if len(self) > _SHOWN:
+            lines.append(f"and {len(self) - _SHOWN} more probes")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
         named = int((self.people[:, 0] >= 0).sum()) if self.people.shape[1] else 0
-        return f"<Identities of {len(self)} probes, {named} known>"
+        return f"{len(self)} probe{'s' * (len(self) != 1)}, {named} known"
 
     def __len__(self) -> int:
         return len(self.people)

@@ -31,6 +31,7 @@ Engine = Literal["exact", "faiss", "faiss-sq8", "usearch", "usearch-hnsw"]
 # Rows of the first blocks.
 _FIRST = (512, 4096)
 _MOST = (1 << 31) - 1  # of one query
+_SHOWN = 5  # queries, and rows of each, in a printed result
 _LONG = 1 << 19  # rows of a piece where a call costs more than its memory
 
 
@@ -47,12 +48,46 @@ class Found(NamedTuple):
         These are the best of all rows; False where an engine may miss some.
     features
         What the scores are products of: ``"float32"``, ``"float16"``, ``"int8"`` ...
+
+    Examples
+    --------
+    >>> found = search(np.eye(2, 3), np.eye(3, dtype=np.float32), k=2)
+    >>> found
+    <Found for 2 queries, up to 2 rows each, exact, of float32>
+    >>> print(found)
+    2 queries, up to 2 rows each, exact, of float32
+    query 0: row 0 (1.0000), row 1 (0.0000)
+    query 1: row 1 (1.0000), row 0 (0.0000)
     """
 
     indices: NDArray[np.int64]
     scores: NDArray[np.float32]
     exact: bool
     features: str
+
+    def __repr__(self) -> str:
+        # Of arrays that may have millions of entries nobody reads the corners.
+        return f"<Found for {self._summary()}>"
+
+    def __str__(self) -> str:
+        """Return the best rows of the first queries, a line each."""
+        shown = list(zip(self.indices[:_SHOWN], self.scores[:_SHOWN], strict=True))
+        lines = [self._summary()]
+        for query, (rows, scores) in enumerate(shown):
+            rows, scores = rows[rows >= 0], scores[rows >= 0]
+            few = zip(rows[:_SHOWN], scores[:_SHOWN], strict=True)
+            said = [f"row {row} ({score:.4f})" for row, score in few]
+            said += [f"and {len(rows) - _SHOWN} more"] * (len(rows) > _SHOWN)
+            lines.append(f"query {query}: {', '.join(said) or 'nothing'}")
+        if len(self.indices) > _SHOWN:
+            lines.append(f"and {len(self.indices) - _SHOWN} more queries")
+        return "\n".join(lines)
+
+    def _summary(self) -> str:
+        q, k = self.indices.shape
+        queries, rows = f"{q} quer{'y' if q == 1 else 'ies'}", f"row{'s' * (k != 1)}"
+        kind = "exact" if self.exact else "not exact"
+        return f"{queries}, up to {k} {rows} each, {kind}, of {self.features}"
 
 
 def search(

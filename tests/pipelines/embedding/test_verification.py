@@ -114,3 +114,32 @@ def test_the_default_may_be_used_commercially():
     card = load_card(DEFAULT_EMBEDDER)
     assert card.commercial
     assert card.operating_points
+
+
+def test_what_is_printed():
+    plain = Verification(similarity=0.5, same=None)
+    assert str(plain).split("\n") == [
+        "answer             not decided",
+        "similarity         0.5000",
+    ]
+    measured = {"dataset": "LFW", "protocol": "pairs", "source": "us", "model": "net"}
+    found = Verification(0.25, False, threshold=0.357, far=0.001, **measured)
+    assert [line.split("  ")[0] for line in str(found).split("\n")] == [
+        *("answer", "similarity", "threshold", "false-accept rate", "true-accept rate"),
+        *("measured on", "protocol", "network"),
+    ]
+    assert "different people" in str(found)
+    assert "false-accept rate  0.001" in str(found)
+    assert "true-accept rate   not stated" in str(found)
+    assert eval(repr(found)) == found
+    html = Verification(0.25, False, 0.357, model="<net>")._repr_html_()
+    assert "<td>network</td><td>&lt;net&gt;</td>" in html
+
+
+@pytest.mark.parametrize(
+    ("similarity", "shown"),
+    [(0.36299, "0.36299"), (0.363, "0.3630"), (0.3630001, "0.3630"), (0.2, "0.2000")],
+)
+def test_the_printed_similarity_is_on_its_side_of_the_threshold(similarity, shown):
+    found = Verification(similarity, similarity >= 0.363, threshold=0.363)
+    assert f"similarity         {shown}\n" in str(found)

@@ -58,6 +58,10 @@ class Verification:
     --------
     >>> Verification(similarity=0.5, same=None).decided
     False
+    >>> print(Verification(similarity=0.5, same=True, threshold=0.363))
+    answer             the same person
+    similarity         0.5000
+    threshold          0.363
     """
 
     similarity: float
@@ -85,6 +89,40 @@ class Verification:
                 "decides nothing: give threshold="
             )
         return self.same
+
+    def _said(self) -> list[tuple[str, str]]:
+        """Return what there is to say, most important first."""
+        answer = {True: "the same person", False: "different people", None: "not decided"}
+        said = [("answer", answer[self.same]), ("similarity", self._similarity())]
+        if self.threshold is not None:
+            said.append(("threshold", f"{self.threshold:g}"))
+        if self.source:
+            rates = (("false-accept rate", self.far), ("true-accept rate", self.tar))
+            said += [(name, "not stated" if rate is None else f"{rate:g}") for name, rate in rates]
+            said += [("measured on", self.dataset), ("protocol", self.protocol)]
+        if self.model:
+            said.append(("network", self.model))
+        return said
+
+    def _similarity(self) -> str:
+        """Return four digits, or as many as it takes to see on which side of the threshold."""
+        digits = 4
+        if self.threshold is not None:
+            side = self.similarity >= self.threshold
+            while (
+                digits < 17 and (float(f"{self.similarity:.{digits}f}") >= self.threshold) != side
+            ):
+                digits += 1
+        return f"{self.similarity:.{digits}f}"
+
+    def __str__(self) -> str:
+        """Return a line each for the answer, the similarity, the threshold and its origin."""
+        return "\n".join(f"{name:<17}  {value}" for name, value in self._said())
+
+    def _repr_html_(self) -> str:
+        from zqcnn_xp.report import html_table  # with what networks need: only where it is shown
+
+        return html_table(("what", "value"), self._said(), "")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
