@@ -140,7 +140,7 @@ class Faces:
 
     @classmethod
     def _of(cls, arrays: Mapping[str, NDArray[Any]]) -> Faces:
-        own = {n: a for n, a in arrays.items() if n in cls.__slots__}
+        own = {n: a for n, a in arrays.items() if n in ("bbox", "det_score", *_POINTS)}
         return cls(**own, extra={n: a for n, a in arrays.items() if n not in own})
 
     def with_extra(self, extra: Mapping[str, ArrayLike]) -> Faces:
@@ -194,7 +194,7 @@ class Faces:
         Parameters
         ----------
         faces
-            A list with a dictionary a face, or the entry of one image in the document of
+            A list with a dictionary or a `Face` a face, or the entry of one image in the document of
             ``zqcnn-xp detect --json``. Names other than those of the networks' quantities become
             extras. Quantities come back as float32, bit for bit; numbers with a fraction in extras
             too, unless they need float64. Of no faces nothing but boxes and scores comes back.

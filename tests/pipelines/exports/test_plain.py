@@ -45,6 +45,7 @@ def test_round_trip(indent):
     assert_same(Faces.from_json(faces.to_json(indent)), faces)
     assert_same(Faces.from_json(faces.to_json().encode()), faces)
     assert_same(Faces.from_json(faces[:1].to_json()), faces[:1])
+    assert_same(Faces.from_dict(list(faces)), faces)
 
 
 def test_the_command_lines_document_comes_back():
@@ -84,6 +85,8 @@ GOOD = {"bbox": [0, 0, 9, 9], "det_score": 0.5}
         ([{**GOOD, "age": {"years": 3}}], "age: found .*, expected numbers"),
         ([{**GOOD, "age": 10**400}], "age: found 1000"),
         ([{**GOOD, "to_json": 3}], "'to_json' is taken"),
+        ([{**GOOD, "extra": 3}], "'extra' is taken"),
+        ([{**GOOD, 3: 3}], "face 0 has a quantity 3, expected names"),
         ([{**GOOD, "a b": 3}], "'a b' is taken or no identifier"),
     ],
 )

@@ -64,8 +64,10 @@ def test_key_points(supervision):
     assert found.xy.dtype == np.float32
     np.testing.assert_array_equal(found.xy[0], KPS[0])
     assert found.xy[1, 2].tolist() == [0, 0]
-    np.testing.assert_array_equal(found.data["det_score"], faces.det_score)
+    np.testing.assert_array_equal(found.detection_confidence, faces.det_score)
     assert faces.to_supervision_key_points("landmark_2d_106").xy.shape == (2, 106, 2)
+    assert found.keypoint_confidence is None
+    assert found.data["class_name"].tolist() == ["face", "face"]
     scene = np.zeros((100, 100, 3), np.uint8)
     drawn = supervision.VertexAnnotator(radius=1).annotate(scene, found)
     assert drawn[35, 30].any()

@@ -114,6 +114,9 @@ def _listed(document: Any) -> Sequence[Any]:
 def _names(face: Any, index: int) -> list[str]:
     if not isinstance(face, Mapping):
         raise InputError(f"face {index} is a {type(face).__name__}, expected a dictionary")
+    odd = [name for name in face if not isinstance(name, str)]
+    if odd:
+        raise InputError(f"face {index} has a quantity {odd[0]!r}, expected names")
     missing = [name for name in ("bbox", "det_score") if name not in face]
     if missing:
         raise InputError(f"face {index} has no {missing[0]}")

@@ -55,9 +55,9 @@ def to_supervision_key_points(faces: Faces, points: PointSet | None = None) -> A
     -------
     supervision.KeyPoints
         A copy, in the order of the faces: ``xy`` (n, 5, 2) or (n, 106, 2) float32, and
-        ``class_id`` 0. Networks give landmarks no scores, so that ``confidence`` is None; the
-        score of the face is ``data["det_score"]``. A position that is not finite is 0, 0, which
-        supervision takes for a point that is not there.
+        ``class_id`` 0. ``detection_confidence`` is the score of the face; networks give landmarks
+        none, so that ``keypoint_confidence`` is None. A position that is not finite is 0, 0,
+        which supervision takes for a point that is not there.
 
     Raises
     ------
@@ -73,7 +73,8 @@ def to_supervision_key_points(faces: Faces, points: PointSet | None = None) -> A
     return supervision.KeyPoints(
         xy=np.where(seen, found, np.float32(0)),
         class_id=np.zeros(len(faces), int),
-        data=_names(faces) | {"det_score": faces.det_score.copy()},
+        detection_confidence=faces.det_score.copy(),
+        data=_names(faces),
     )
 
 
