@@ -82,7 +82,7 @@ def test_a_set_of_one_kind():
     assert report.refused == {
         "lightcnn": "found 10 genuine and 0 impostor pairs, expected both",
     }
-    assert ("lightcnn", "none", report.refused["lightcnn"]) in report.rows()
+    assert ("LightCNN", "no result", report.refused["lightcnn"]) in report.rows()
     assert ("10-fold", "VAL at FAR 0.001 (conservative)", "-") in report.rows()
 
 

@@ -103,7 +103,7 @@ class PairReport:
             if result is not None:
                 found += _ROWS[name](result)
             elif name in self.refused:
-                found.append((name, "none", self.refused[name]))
+                found.append((_TITLES[name], "no result", self.refused[name]))
         found.append(("features", "mean length (XNorm)", f"{self.xnorm:.5f}"))
         if self.roc is None:
             return found
@@ -277,6 +277,13 @@ def _zqcnn_rows(result: ZqcnnLfw) -> list[tuple[str, str, str]]:
 def _span(values: Any) -> str:
     return f"{values.min():.4g} to {values.max():.4g}"
 
+
+_TITLES = {
+    "ten-fold": "10-fold",
+    "omz": "Open Model Zoo",
+    "lightcnn": "LightCNN",
+    "zqcnn": "ZQCNN",
+}
 
 _ROWS: dict[str, Any] = {
     "ten-fold": _ten_fold_rows,
