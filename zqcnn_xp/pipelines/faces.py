@@ -194,7 +194,7 @@ class Faces:
         Parameters
         ----------
         faces
-            A list with a dictionary or a `Face` a face, or the entry of one image in the document of
+            A list of dictionaries or of `Face`, or the entry of one image in the document of
             ``zqcnn-xp detect --json``. Names other than those of the networks' quantities become
             extras. Quantities come back as float32, bit for bit; numbers with a fraction in extras
             too, unless they need float64. Of no faces nothing but boxes and scores comes back.
