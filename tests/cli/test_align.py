@@ -14,7 +14,6 @@ from zqcnn_xp.cli import align as module
 from zqcnn_xp.cli.photo import find_photos
 from zqcnn_xp.pipelines.align import align_faces
 from zqcnn_xp.pipelines.align_folder import FORMATS, Status
-from zqcnn_xp.pipelines.choice import Choice
 from zqcnn_xp.vision.templates import TEMPLATES, get_template
 
 NUMPY = ("--backend", "numpy", "--min-face", "60")
@@ -56,8 +55,6 @@ def pixels(path):
 
 
 def test_the_names_are_those_of_the_library():
-    assert module.TEMPLATE_NAMES == TEMPLATES
-    assert get_args(Choice) == module.CHOICES
     assert tuple(FORMATS) == module.SUFFIXES
     assert get_args(Status) == module.STATUSES
 

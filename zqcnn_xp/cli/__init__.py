@@ -81,7 +81,7 @@ def build_parser(command: str | None = None, *, document: bool = False) -> argpa
     document
         Print wrong usage as a JSON document, too.
     """
-    from zqcnn_xp.cli.arguments import positive_int
+    from zqcnn_xp.cli.arguments import exit_codes, positive_int
 
     common = argparse.ArgumentParser(add_help=False)
     group = common.add_argument_group("common options")
@@ -104,8 +104,7 @@ def build_parser(command: str | None = None, *, document: bool = False) -> argpa
         prog="zqcnn-xp",
         description="Small vision networks on NumPy, JAX, CuPy or generated machine code (llvm), "
         "and what is done with faces on top: detection, recognition, search, evaluation.",
-        epilog="exit codes: 0 ok, 1 some inputs failed, 2 wrong usage, 130 interrupted, "
-        "141 the reader of the output has gone",
+        epilog=exit_codes(),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

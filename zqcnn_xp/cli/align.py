@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zqcnn_xp.cli.arguments import Commands, positive_int
+from zqcnn_xp.cli.arguments import Commands, exit_codes, positive_int
 from zqcnn_xp.cli.detector import add_detector, make_detector
+from zqcnn_xp.cli.face_arguments import TEMPLATE_NAMES, add_face
 from zqcnn_xp.cli.output import note, print_json, print_table, tracked
 from zqcnn_xp.errors import InputError
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["add", "align"]
 
 # Said here, so that --help needs no NumPy; a test holds them against the places they come from.
-TEMPLATE_NAMES = ("arcface", "insightface", "sphereface", "lightcnn", "160", "dot85")
-CHOICES = ("largest", "central", "best", "all")
 SUFFIXES = ("png", "jpg")
 STATUSES = ("aligned", "kept", "no face", "several faces", "error")
 
@@ -34,6 +33,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "images are kept, with those below them: a folder for each person stays one. Images "
         "without a crop are reported; the exit code is then 1. With a number of threads "
         "(--threads, or the setting) that many images are processed at the same time.",
+        epilog=exit_codes("some images have no crop"),
     )
     parser.add_argument(
         "paths", nargs="+", metavar="IN", help="folder, file, pattern, or - for standard input"
@@ -48,12 +48,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="layout: arcface 112x112 (default), insightface (the same, fitted as there), "
         "sphereface 112 high and 96 wide, lightcnn 128x128, 160 (160x160), dot85 (256x256)",
     )
-    parser.add_argument(
-        "--face",
-        choices=CHOICES,
-        default="largest",
-        help="which face of an image: largest (default), central, best score, or all of them",
-    )
+    add_face(parser, "largest")
     parser.add_argument(
         "--strict", action="store_true", help="an image of several faces is an error"
     )

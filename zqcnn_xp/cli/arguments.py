@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zqcnn_xp.errors import InputError
 
-__all__ = ["Commands", "finite_float", "named", "parse_shapes", "positive_int", "probability"]
+__all__ = [
+    "Commands",
+    "exit_codes",
+    "finite_float",
+    "finite_floats",
+    "named",
+    "parse_shapes",
+    "positive_int",
+    "probability",
+]
 
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -34,6 +43,32 @@ def _number(kind: Callable[[str], Any], accept: Callable[[Any], bool], words: st
 positive_int = _number(int, lambda value: value >= 1, "an integer of at least 1")
 finite_float = _number(float, lambda value: abs(value) < float("inf"), "a finite number")
 probability = _number(float, lambda value: 0 <= value <= 1, "a number of 0 to 1")
+
+
+def finite_floats(text: str) -> float | tuple[float, ...]:
+    """Parse one number for all channels, or ``1,2,3`` for each its own, for argparse.
+
+    Examples
+    --------
+    >>> finite_floats("127.5"), finite_floats("104,117,123")
+    (127.5, (104.0, 117.0, 123.0))
+    """
+    values = tuple(float(finite_float(part)) for part in text.split(","))
+    return values if len(values) > 1 else values[0]
+
+
+def exit_codes(failed: str = "some inputs failed") -> str:
+    """Say what exit codes mean, for the end of a command's help.
+
+    Examples
+    --------
+    >>> exit_codes("no crop")
+    'exit codes: 0 ok, 1 no crop, 2 wrong usage, 130 interrupted, 141 the output has no reader'
+    """
+    return (
+        f"exit codes: 0 ok, 1 {failed}, 2 wrong usage, 130 interrupted, "
+        "141 the output has no reader"
+    )
 
 
 def named(texts: Sequence[str], names: Sequence[str], what: str) -> Mapping[str, str]:

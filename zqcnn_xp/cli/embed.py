@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zqcnn_xp.cli.arguments import Commands
+from zqcnn_xp.cli.arguments import Commands, exit_codes
 from zqcnn_xp.cli.detector import add_detector, make_detector
 from zqcnn_xp.cli.embedder import add_embedder, make_embedder
+from zqcnn_xp.cli.face_arguments import add_aligned, add_face, add_flip
 from zqcnn_xp.cli.output import note, print_json, print_table, tracked
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
+    from zqcnn_xp.cli.files import Source
     from zqcnn_xp.gallery.photos import Embedded
     from zqcnn_xp.pipelines.embedding import Embedder
 
 __all__ = ["add", "embed"]
 
-CHOICES = ("largest", "central", "best", "all")
-FLIPS = ("none", "sum", "concatenate")
 SUFFIXES = (".npz", ".npy")
-COLUMNS = ("image", "face", "length", "x1", "y1", "x2", "y2")
+COLUMNS = ("image", "face", "length", "x1 px", "y1 px", "x2 px", "y2 px")
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -35,6 +35,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Find the faces in images, align them, and turn each into a vector; or take "
         "images that are aligned crops. Images without a face, and those that cannot be read, are "
         "reported; the others are processed all the same, and the exit code is then 1.",
+        epilog=exit_codes("some images were not embedded"),
     )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or pattern")
     parser.add_argument(
@@ -46,18 +47,9 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the vectors: .npz (files, face, feat, bbox, network) or .npy (vectors alone)",
     )
-    parser.add_argument(
-        "--aligned", action="store_true", help="the images are aligned crops: look for no faces"
-    )
-    parser.add_argument(
-        "--face",
-        choices=CHOICES,
-        default="all",
-        help="which face of an image: all (default), the largest, most central, or best one",
-    )
-    parser.add_argument(
-        "--flip", choices=FLIPS, help="what is done with mirrored crops (default: as the card says)"
-    )
+    add_aligned(parser)
+    add_face(parser, "all")
+    add_flip(parser)
     parser.add_argument("--normed", action="store_true", help="scale every vector to length 1")
     add_embedder(parser, compat="--model-compat")
     add_detector(parser)
@@ -143,6 +135,23 @@ def _names(images: Sequence[Embedded]) -> list[str]:
     return names
 
 
+def _in_order(
+    sources: Sequence[Source], results: Iterator[Embedded], dim: int
+) -> Iterator[Embedded]:
+    """Yield what became of every source; those without an image to read stay in their places."""
+    import numpy as np
+
+    from zqcnn_xp.gallery.photos import Embedded, Photo
+
+    for source in sources:
+        if source.error:
+            # Its path, because the names of two patterns without files are the same.
+            photo = Photo(Path(source.path), source.path, None)
+            yield Embedded(photo, np.empty((0, dim), np.float32), [], source.error)
+        else:
+            yield next(results)
+
+
 def embed(args: argparse.Namespace) -> int:
     """Embed the faces of every image; 1 where some have none."""
     from time import perf_counter
@@ -159,9 +168,6 @@ def embed(args: argparse.Namespace) -> int:
     if STDIN in args.paths:
         raise InputError("found - for standard input, expected files: they are named in the result")
     sources = expand(args.paths, recursive=args.recursive)
-    broken = [source for source in sources if source.error]
-    for source in broken:
-        note(f"error: {source.error}")
     photos = [
         Photo(Path(source.path), source.relative.as_posix(), None)
         for source in sources
@@ -174,8 +180,11 @@ def embed(args: argparse.Namespace) -> int:
         detector = make_detector(args, threads=setting.value if setting.asked else 1)
     start = perf_counter()
     images: list[Embedded] = []
-    results = embed_photos(photos, embedder, detector, choice=args.face, normed=args.normed)
-    for image in tracked(results, len(photos), "embedding"):
+    results = embed_photos(
+        photos, embedder, detector, choice=args.face, normed=args.normed, resize=args.resize
+    )
+    each = _in_order(sources, results, embedder.dim)
+    for image in tracked(each, len(sources), "embedding"):
         images.append(image)
         if image.error:
             note(f"error: {image.error}")
@@ -185,12 +194,11 @@ def embed(args: argparse.Namespace) -> int:
         _write(args.out, images, embedder.dim, network)
     if args.json:
         documents = [_document(image, vectors=args.out is None) for image in images]
-        documents += [{"path": source.path, "error": source.error} for source in broken]
         print_json({"network": network, "images": documents})
     else:
         rows = (row for image in images for row in _rows(image))
         print_table(COLUMNS, rows, right=COLUMNS[1:])
-    failed = len(broken) + sum(bool(image.error) for image in images)
+    failed = sum(bool(image.error) for image in images)
     count = sum(len(image.meta) for image in images)
     note(
         f"{count} face{'s' * (count != 1)} of {len(sources)} images to {embedder.dim} numbers each "

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zqcnn_xp.cli.arguments import finite_float, positive_int
+from zqcnn_xp.cli.arguments import finite_floats, positive_int
+from zqcnn_xp.cli.face_arguments import TEMPLATE_NAMES
 from zqcnn_xp.cli.networks import image_size
-from zqcnn_xp.errors import InputError
+from zqcnn_xp.errors import InputError, ShapeError
 
 if TYPE_CHECKING:
     from zqcnn_xp.pipelines.embedding import Embedder
 
-__all__ = ["add_embedder", "make_embedder"]
+__all__ = ["SETTINGS", "add_embedder", "make_embedder", "said_as_options"]
+
+SETTINGS = ("template", "color", "mean", "scale", "size", "output", "transposed")
+"""What the command line may say about how a network is fed."""
+
+# The library's words for arguments, where a message asks for them, and the command line's.
+_WORDS = (
+    (r"resize=True \(--resize\)", "--resize"),
+    (r"aligned=True", "--aligned"),
+    (r"recipe=, a Recipe or a card's name", "--recipe CARD"),
+    (r"size=\(height, width\)", "--size HEIGHTxWIDTH"),
+    (r"pick= chooses", "--face chooses"),
+    (r"recipe='([^']*)'", r"--recipe \1"),
+    (r"(color|mean|scale|output|recipe|threshold)=(?=[,; )]|$)", r"--\1"),
+)
 
 
 def add_embedder(
@@ -42,8 +60,24 @@ def add_embedder(
         "--recipe", metavar="CARD", help="feed a network from files as this card says"
     )
     group.add_argument("--color", choices=("rgb", "bgr", "gray"), help="what the network wants")
-    group.add_argument("--mean", type=finite_float, metavar="X", help="subtracted from 0 to 255")
-    group.add_argument("--scale", type=finite_float, metavar="X", help="multiplied with, after it")
+    each = "one number, or one a channel: 104,117,123"
+    group.add_argument(
+        "--mean", type=finite_floats, metavar="X", help=f"subtracted from 0 to 255; {each}"
+    )
+    group.add_argument(
+        "--scale", type=finite_floats, metavar="X", help="multiplied with, after it; likewise"
+    )
+    group.add_argument(
+        "--transposed",
+        action="store_true",
+        default=None,
+        help="the network wants rows and columns exchanged",
+    )
+    group.add_argument(
+        "--template",
+        choices=TEMPLATE_NAMES,
+        help="layout that faces are aligned to (default: the card's, or that of the size)",
+    )
     group.add_argument("--size", type=image_size, metavar="HxW", help="of the crops, in pixels")
     group.add_argument("--output", metavar="BLOB", help="the blob that is the embedding")
     group.add_argument(
@@ -79,15 +113,42 @@ def make_embedder(args: argparse.Namespace, *, flip: str | None = None) -> Embed
         raise InputError(f"--model: found {len(args.model)} files, expected MODEL [WEIGHTS]")
     changes: dict[str, Any] = {
         name: getattr(args, name)
-        for name in ("color", "mean", "scale", "size", "output", "batch")
+        for name in (*SETTINGS, "batch")
         if getattr(args, name) is not None
     }
     if flip is not None:
         changes["flip"] = flip
-    return Embedder(
-        *args.model,
-        backend=get_backend(args.backend, device=args.device),
-        recipe=args.recipe,
-        options=None if args.model_compat is None else {"compat": args.model_compat},
-        **changes,
-    )
+    with said_as_options(args):
+        return Embedder(
+            *args.model,
+            backend=get_backend(args.backend, device=args.device),
+            recipe=args.recipe,
+            options=None if args.model_compat is None else {"compat": args.model_compat},
+            **changes,
+        )
+
+
+@contextmanager
+def said_as_options(args: argparse.Namespace) -> Iterator[None]:
+    """Let errors name options where the library names arguments of Python.
+
+    Parameters
+    ----------
+    args
+        The command line.
+
+    Raises
+    ------
+    InputError, ShapeError
+        What was raised, in the words of the command line.
+    """
+    try:
+        yield
+    except (InputError, ShapeError) as error:
+        words = str(error)
+        for pattern, option in _WORDS:
+            words = re.sub(rf"(?<=[ (]){pattern}", option, words)
+        if args.model:
+            words = words.replace("give weights=", f"give --model {args.model[0]} FILE")
+        error.args = (words,)
+        raise

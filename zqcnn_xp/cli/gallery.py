@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 from zqcnn_xp.cli.arguments import Commands
+from zqcnn_xp.cli.galleries.arguments import GALLERY_CODES
 
 __all__ = ["add"]
 
@@ -33,6 +34,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="keep the faces of known persons, and find persons in photos",
         description="A gallery is a folder on disk with the features of faces, made by one "
         "network. It is made by create, filled by add, and asked by search.",
+        epilog=GALLERY_CODES,
     )
     inner = parser.add_subparsers(dest="gallery_command", metavar="COMMAND", required=True)
     for name in COMMANDS:

@@ -105,6 +105,7 @@ def embed_photos(
     choice: Choice = "central",
     normed: bool = True,
     threads: int = 1,
+    resize: bool = False,
 ) -> Iterator[Embedded]:
     """Find, align and embed the faces of photos.
 
@@ -123,6 +124,8 @@ def embed_photos(
         Whether features are scaled to length 1.
     threads
         Photos that are read, and searched for faces, at the same time.
+    resize
+        Bring crops of another size to the embedder's, instead of refusing them.
 
     Yields
     ------
@@ -136,7 +139,7 @@ def embed_photos(
         Another ``choice``.
     """
     choose_faces(Faces.empty(), (1, 1), choice)
-    work = partial(_cut, embedder=embedder, detector=detector, choice=choice)
+    work = partial(_cut, embedder=embedder, detector=detector, choice=choice, resize=resize)
     waiting = iter(in_order(work, photos, threads))
     while batch := list(islice(waiting, _BATCH)):
         crops = [one.crops for one in batch if len(one.crops)]
@@ -159,13 +162,13 @@ class _Cut(NamedTuple):
     error: str = ""
 
 
-def _cut(photo: Photo, embedder: Embedder, detector: Any, choice: Choice) -> _Cut:
+def _cut(photo: Photo, embedder: Embedder, detector: Any, choice: Choice, resize: bool) -> _Cut:
     """Return the crops of one photo's faces; what goes wrong is said in the result."""
     nothing = np.empty((0, *embedder.recipe.size, 3), np.uint8)
     try:
         image = read_image(photo.path)
         if detector is None:
-            return _Cut(photo, _sized(image, embedder.recipe.size, photo)[None], [None])
+            return _Cut(photo, _sized(image, embedder.recipe.size, photo, resize), [None])
         found = _aligned(image, detector, embedder, choice)
     except (ZqcnnError, OSError, MemoryError) as failure:
         message = str(failure) or f"{photo.path}: {type(failure).__name__}"
@@ -175,12 +178,20 @@ def _cut(photo: Photo, embedder: Embedder, detector: Any, choice: Choice) -> _Cu
     return _Cut(photo, *found)
 
 
-def _sized(image: NDArray[np.uint8], size: tuple[int, int], photo: Photo) -> NDArray[np.uint8]:
-    """Refuse what is no crop."""
-    if image.shape[:2] != size:
+def _sized(
+    image: NDArray[np.uint8], size: tuple[int, int], photo: Photo, resize: bool
+) -> NDArray[np.uint8]:
+    """Return one crop as a batch; refuse what is none."""
+    if image.shape[:2] != size and not resize:
         found = f"{image.shape[0]} x {image.shape[1]} pixels"
-        raise InputError(f"{photo.path}: found {found}, expected a crop of {size[0]} x {size[1]}")
-    return image
+        raise InputError(
+            f"{photo.path}: found {found}, expected a crop of {size[0]} x {size[1]}; "
+            "resize=True (--resize) takes aligned crops of other sizes"
+        )
+    from zqcnn_xp.pipelines.embedding.batches import crop_batches
+
+    (batch,) = crop_batches(image[None], size, 1, resize=resize)
+    return batch
 
 
 def _aligned(

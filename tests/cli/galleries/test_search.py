@@ -101,3 +101,25 @@ def test_int8_finds_the_same(cli, gallery, model, faces):
             )
             < 0.01
         )
+
+
+def test_an_empty_gallery_says_so(cli, model, faces):
+    """Every face was unknown, as if it had been compared with somebody."""
+    faces.save(cli.folder / "a.png", "Ann")
+    assert cli("gallery", "create", "g", *model).code == 0
+    result = cli("gallery", "search", "g", "a.png", "--aligned", "--threshold", "0.7", "--json")
+    assert result.code == 1
+    assert "g: found an empty gallery" in result.err
+    assert "zqcnn-xp gallery add g FOLDER" in result.document["error"]
+
+
+def test_a_template_and_values_of_each_channel_stay_with_the_gallery(cli, model, faces):
+    faces.save(cli.folder / "known" / "Ann" / "1.png", "Ann")
+    fed = ("--mean", "127,128,129", "--template", "insightface")
+    assert cli("gallery", "create", "g", *model, *fed).code == 0
+    assert cli("gallery", "add", "g", "known", "--aligned").code == 0
+    asked = ("gallery", "search", "g", "known", "-r", "--aligned", "--threshold", "0.7")
+    assert cli(*asked).code == 0
+    other = cli(*asked, "--template", "arcface")
+    assert other.code == 1
+    assert "template 'insightface' and 'arcface'" in other.err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zqcnn_xp.cli.arguments import positive_int, probability
 from zqcnn_xp.cli.embedder import add_embedder
 from zqcnn_xp.cli.embedder import make_embedder as embedder_of
+from zqcnn_xp.cli.face_arguments import FLIPS, add_resize
 from zqcnn_xp.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_network", "add_protocols", "chosen_flips", "make_embedder"]
 
-FLIPS = ("none", "sum", "concatenate")
 PROTOCOLS = ("ten-fold", "omz", "lightcnn", "zqcnn")
 VAL_RULES = ("conservative", "interpolated", "first-duplicate", "last-duplicate")
 
@@ -25,9 +25,7 @@ VAL_RULES = ("conservative", "interpolated", "first-duplicate", "last-duplicate"
 def add_network(parser: argparse.ArgumentParser) -> None:
     """Add what says which network makes features, and how it is fed."""
     add_embedder(parser)
-    parser.add_argument(
-        "--resize", action="store_true", help="bring aligned crops of another size to the network's"
-    )
+    add_resize(parser)
 
 
 def add_protocols(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from zqcnn_xp.cli.embedder import SETTINGS
 from zqcnn_xp.cli.evaluations.pair_arguments import make_embedder
 from zqcnn_xp.cli.output import note, tracked
 from zqcnn_xp.errors import DatasetError, InputError
@@ -127,7 +128,7 @@ def _check_recipe(args: argparse.Namespace, path: Path, network: dict[str, Any] 
     recipe = None if network is None else network.get("recipe")
     if not isinstance(recipe, dict):
         return
-    for name in ("color", "mean", "scale", "size", "output"):
+    for name in SETTINGS:
         asked = getattr(args, name)
         asked = list(asked) if isinstance(asked, tuple) else asked
         if asked is not None and name in recipe and recipe[name] != asked:

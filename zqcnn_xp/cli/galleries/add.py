@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands
 from zqcnn_xp.cli.detector import add_detector, make_detector
+from zqcnn_xp.cli.face_arguments import add_aligned, add_face
 from zqcnn_xp.cli.galleries.arguments import (
     add_command,
     add_model,
@@ -44,15 +45,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--person", metavar="NAME", help="whom all photos show, whatever their folders"
     )
-    parser.add_argument(
-        "--aligned", action="store_true", help="the photos are aligned crops of faces already"
-    )
-    parser.add_argument(
-        "--choose",
-        choices=("central", "largest", "best"),
-        default="central",
-        help="which face of several is the person (default: central)",
-    )
+    add_aligned(parser)
+    add_face(parser, "central", ("central", "largest", "best"), option="--choose")
     parser.add_argument(
         "--force",
         action="store_true",
@@ -84,7 +78,14 @@ def add_photos(args: argparse.Namespace) -> int:
         detector = None if args.aligned else make_detector(args)
         outcomes: list[Embedded] = []
         results = tracked(
-            embed_photos(wanted, embedder, detector, choice=args.choose, threads=photo_threads()),
+            embed_photos(
+                wanted,
+                embedder,
+                detector,
+                choice=args.choose,
+                threads=photo_threads(),
+                resize=args.resize,
+            ),
             len(wanted),
             "embedding",
         )

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zqcnn_xp.cli.arguments import Commands, finite_float, positive_int, probability
-from zqcnn_xp.cli.embedder import add_embedder, make_embedder
+from zqcnn_xp.cli.arguments import Commands, exit_codes, finite_float, positive_int, probability
+from zqcnn_xp.cli.embedder import add_embedder, make_embedder, said_as_options
+from zqcnn_xp.cli.face_arguments import add_flip
 from zqcnn_xp.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zqcnn_xp.pipelines.embedding import Embedder
 
 __all__ = [
+    "GALLERY_CODES",
     "Opened",
     "add_command",
     "add_copy_to",
@@ -32,6 +34,9 @@ __all__ = [
     "scan_options",
     "threshold_for",
 ]
+
+
+GALLERY_CODES = exit_codes("the gallery is missing, empty or damaged, or some photos failed")
 
 
 class Opened(NamedTuple):
@@ -55,6 +60,7 @@ def add_command(
         parents=[common],
         help=words,
         description=f"{words[0].upper()}{words[1:]}. {more}",
+        epilog=GALLERY_CODES,
     )
     parser.add_argument("gallery", metavar="GALLERY", type=Path, help="its folder")
     parser.set_defaults(run=run)
@@ -64,11 +70,7 @@ def add_command(
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add what says which network makes features; without --model the gallery's own does."""
     add_embedder(parser, compat="--model-compat")
-    parser.add_argument(
-        "--flip",
-        choices=("none", "sum", "concatenate"),
-        help="what is done with the mirrored face (default: what the card says)",
-    )
+    add_flip(parser)
 
 
 def add_limit(parser: argparse.ArgumentParser, default: int, what: str) -> None:
@@ -163,7 +165,8 @@ def threshold_for(args: argparse.Namespace, embedder: Embedder) -> float:
 
     if args.threshold is not None:
         return float(args.threshold)
-    point = find_point(embedder, args.far)
+    with said_as_options(args):
+        point = find_point(embedder, args.far)
     if point is not None:
         return float(point.threshold)
     raise InputError(f"found no threshold for {embedder.name}, expected --threshold SIMILARITY")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands, finite_float, positive_int
 from zqcnn_xp.cli.detector import add_detector, make_detector
+from zqcnn_xp.cli.face_arguments import add_aligned
 from zqcnn_xp.cli.galleries.arguments import (
     add_command,
     add_decision,
@@ -59,9 +60,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--photos", type=Path, metavar="FOLDER", help="where a gallery's photos lie, for --out"
     )
-    parser.add_argument(
-        "--aligned", action="store_true", help="the photos are aligned crops of faces already"
-    )
+    add_aligned(parser)
     add_model(parser)
     add_detector(parser)
 
@@ -133,7 +132,14 @@ def _embedded(args: argparse.Namespace, errors: list[str]) -> tuple[Features, li
     threshold = threshold_for(args, embedder)
     detector = None if args.aligned else make_detector(args)
     features, names = [np.empty((0, embedder.dim), np.float32)], []
-    results = embed_photos(photos, embedder, detector, choice="all", threads=photo_threads())
+    results = embed_photos(
+        photos,
+        embedder,
+        detector,
+        choice="all",
+        threads=photo_threads(),
+        resize=args.resize,
+    )
     for outcome in tracked(results, len(photos), "embedding"):
         if outcome.error:
             errors.append(outcome.error)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.cli.arguments import Commands, positive_int
 from zqcnn_xp.cli.detector import add_detector, make_detector
+from zqcnn_xp.cli.face_arguments import add_aligned, add_face
 from zqcnn_xp.cli.galleries.arguments import (
     add_command,
     add_decision,
@@ -52,15 +53,8 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--top", type=positive_int, metavar="K", default=3, help="candidates shown (default: 3)"
     )
     add_decision(parser)
-    parser.add_argument(
-        "--aligned", action="store_true", help="the photos are aligned crops of faces already"
-    )
-    parser.add_argument(
-        "--choose",
-        choices=("all", "central", "largest", "best"),
-        default="all",
-        help="which faces of a photo are searched for (default: all)",
-    )
+    add_aligned(parser)
+    add_face(parser, "all", ("all", "central", "largest", "best"), option="--choose")
     parser.add_argument(
         "--together",
         action="store_true",
@@ -73,7 +67,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
 def search(args: argparse.Namespace) -> int:
     """Search for the faces of every image; 1 where some could not be read or show none."""
     from zqcnn_xp.cli.files import STDIN, expand
-    from zqcnn_xp.errors import InputError
+    from zqcnn_xp.errors import InputError, StoreError
     from zqcnn_xp.gallery.gallery import Gallery
     from zqcnn_xp.gallery.photos import Photo, embed_photos
 
@@ -81,6 +75,9 @@ def search(args: argparse.Namespace) -> int:
     if any(source.path == STDIN for source in sources):
         raise InputError("found -, expected files: a gallery is not searched from standard input")
     with opened(args) as found:
+        if not len(found.store):
+            hint = f"some; zqcnn-xp gallery add {args.gallery} FOLDER adds those of photos"
+            raise StoreError(str(args.gallery), "", "an empty gallery, without features", hint)
         embedder, _ = embedder_for(args, found.origin)
         threshold = threshold_for(args, embedder)
         gallery = Gallery(found.store, **scan_options(args))
@@ -88,7 +85,14 @@ def search(args: argparse.Namespace) -> int:
         good = [source for source in sources if not source.error]
         photos = (Photo(Path(source.path), source.path, None) for source in good)
         choice: Any = "central" if args.together and args.choose == "all" else args.choose
-        results = embed_photos(photos, embedder, detector, choice=choice, threads=photo_threads())
+        results = embed_photos(
+            photos,
+            embedder,
+            detector,
+            choice=choice,
+            threads=photo_threads(),
+            resize=args.resize,
+        )
         ask = _together if args.together else _searched
         images = []
         for image in tracked(

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FaceNetwork", "find_face_network"]
 
-_BY_SIZE = {(112, 112): "arcface", (112, 96): "sphereface", (128, 128): "lightcnn"}
+_BY_SIZE = {
+    (112, 112): "arcface",
+    (112, 96): "sphereface",
+    (128, 128): "lightcnn",
+    (160, 160): "160",
+    (256, 256): "dot85",
+}
 """What the templates of these sizes are."""
 
 
