@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FACE_COLUMNS", "Outcome", "add", "detect", "face_document", "face_rows"]
 
-FACE_COLUMNS = ("image", "face", "score", "x1", "y1", "x2", "y2")
+FACE_COLUMNS = ("image", "face", "score", "x1 px", "y1 px", "x2 px", "y2 px")
 
 
 @dataclass(frozen=True)
