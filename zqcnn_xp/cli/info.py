@@ -22,7 +22,11 @@ PHASES = {"samples": "each sample", "batch": "whole batch", "host": "in Python"}
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a network and how it is read."""
-    parser.add_argument("model", metavar="MODEL", help="a model file of any format that is read")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="a model file of any format that is read, or the name of a model card",
+    )
     parser.add_argument(
         "weights",
         metavar="WEIGHTS",

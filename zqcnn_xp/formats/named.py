@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 __all__ = ["find_named"]
@@ -29,6 +31,8 @@ def find_named(
         The model is known, but has no such network, or several.
     ModelUnavailable
         A file is not here and cannot be fetched.
+    FileNotFoundError
+        What looks like a name, without a suffix, is neither a file nor a model.
 
     Examples
     --------
@@ -44,9 +48,22 @@ def find_named(
 
     found = find_network(model)
     if found is None:
+        _check_name(model)
         return model, weights, format, options
     network = open_network(*found, with_weights=weights is None)
     if network.compat is not None and options.get("compat") is None:
         options = {**options, "compat": network.compat}
     weights = network.weights if weights is None else weights
     return network.model, weights, format or network.format, options
+
+
+def _check_name(text: str) -> None:
+    """Refuse what can only have been meant for a model's name; a reader would miss a file alone."""
+    if not text or "." in text or text.count("/") > 1:
+        return
+    from zqcnn_xp_models.cards import card_names
+
+    near = get_close_matches(text.split("/")[0], card_names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "'zqcnn-xp models list' shows all"
+    reason = f"no such file, and no model of this name; {hint}"
+    raise FileNotFoundError(errno.ENOENT, reason, text)
