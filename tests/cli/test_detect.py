@@ -61,6 +61,7 @@ def test_the_table_says_the_same(cli, portrait):
     document = cli("detect", portrait, "--json", *NUMPY).document
     result = cli("detect", portrait, *NUMPY)
     assert result.code == 0
+    assert "| x1 px |" in " ".join(result.out.split())
     for value in document["images"][0]["faces"][0]["bbox"]:
         assert f"{value:.1f}" in result.out
 

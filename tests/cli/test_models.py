@@ -37,6 +37,9 @@ def test_list_as_a_table(here):
     assert "present" in result.out
     assert "495,850" in result.out
     assert "(not commercial)" in result.out
+    # What the card does not know is no number.
+    (row,) = [line for line in result.out.splitlines() if line.startswith("| lightcnn-29 ")]
+    assert row.split("|")[4].strip() == ""
     assert "yoloface-100k" not in here("list", "--task", "recognition").out
 
 

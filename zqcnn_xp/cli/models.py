@@ -108,6 +108,11 @@ def _summary(card: Card, states: dict[str, str]) -> str:
     return f"{words}; models pull --mirror"
 
 
+def _count(parameters: int) -> str:
+    """Write a number of parameters; nothing where the card does not know it."""
+    return f"{parameters:,}" if parameters else ""
+
+
 def list_cards(args: argparse.Namespace) -> int:
     """Print every card with the state of its files."""
     from zqcnn_xp_models import list_models
@@ -122,7 +127,7 @@ def list_cards(args: argparse.Namespace) -> int:
             card.name,
             card.task,
             card.licence if card.commercial else f"{card.licence} (not commercial)",
-            f"{sum(file.parameters for file in card.files):,}",
+            _count(sum(file.parameters for file in card.files)),
             _summary(card, _states(card)),
             "the default detector" if card.default else "",
         )
