@@ -10,28 +10,9 @@ from hypothesis import strategies as st
 
 from zqcnn_xp.config import using
 from zqcnn_xp.vision import warp_opencv as module
-from zqcnn_xp.vision.warp import place_crops, warp
 from zqcnn_xp.vision.warp_opencv import opencv_is_exact, warp_opencv
 
-xp = pytest.importorskip("array_api_compat.numpy")
 exact = pytest.mark.skipif(not opencv_is_exact(), reason="this OpenCV rounds places")
-
-
-def own(image, to_image, size):
-    place = place_crops([image.shape[:2]], np.zeros(len(to_image), int), to_image, size)
-    return warp(xp, image.reshape(-1, 3), place, size)
-
-
-def to_noise(rng, height, width, size, count=4, least=-4.0, most=3.0):
-    """Transforms from crops to anywhere on and beside an image, a few of them mirrored."""
-    angle = rng.uniform(-np.pi, np.pi, count)
-    scale = np.exp(rng.uniform(least, most, count))
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.stack([cos, -sin, sin, cos], -1).reshape(count, 2, 2)
-    linear[1::2] = linear[1::2] @ np.diag([-1.0, 1.0])
-    middle = rng.uniform(-0.2, 1.2, (count, 2)) * (width, height)
-    moved = middle - linear @ ((np.array(size[::-1]) - 1) / 2)
-    return np.concatenate([linear, moved[..., None]], axis=2)
 
 
 @exact
@@ -43,32 +24,29 @@ def to_noise(rng, height, width, size, count=4, least=-4.0, most=3.0):
     size=st.tuples(st.integers(1, 130), st.integers(1, 130)) | st.just((112, 112)),
     sharp=st.booleans(),
 )
-def test_they_agree_on_noise(seed, height, width, size, sharp):
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    if sharp:
-        image = np.where(image > 127, np.uint8(255), np.uint8(0))
-    to_image = to_noise(rng, height, width, size)
-    theirs, ours = warp_opencv(image, to_image, size), own(image, to_image, size)
+def test_they_agree_on_noise(noise, own_warp, turns, seed, height, width, size, sharp):
+    rng, image = noise(seed, height, width, sharp)
+    to_image = turns(rng, height, width, size)
+    theirs, ours = warp_opencv(image, to_image, size), own_warp(image, to_image, size)
     assert theirs.shape == ours.shape == (4, *size, 3)
     assert np.abs(theirs.astype(int) - ours).max() <= 1
 
 
 @exact
 @pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3), (1, 1), (1, 70_000)])
-def test_they_agree_on_images_that_opencv_alone_refuses_or_rounds(shape):
+def test_they_agree_on_images_that_opencv_alone_refuses_or_rounds(own_warp, turns, shape):
     rng = np.random.default_rng(7)
     image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
-    to_image = to_noise(rng, *shape, (64, 64), count=12, least=-2, most=1)
-    theirs, ours = warp_opencv(image, to_image, (64, 64)), own(image, to_image, (64, 64))
+    to_image = turns(rng, *shape, (64, 64), count=12, least=-2, most=1)
+    theirs, ours = warp_opencv(image, to_image, (64, 64)), own_warp(image, to_image, (64, 64))
     assert np.abs(theirs.astype(int) - ours).max() <= 1
 
 
 @exact
-def test_it_is_opencvs_affine_warp():
+def test_it_is_opencvs_affine_warp(turns):
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    to_image = to_noise(rng, 300, 400, (112, 96), count=10, least=-1, most=1.5)
+    to_image = turns(rng, 300, 400, (112, 96), count=10, least=-1, most=1.5)
     for crop, matrix in zip(warp_opencv(image, to_image, (112, 96)), to_image, strict=True):
         forward = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
         plain = cv2.warpAffine(image, forward, (96, 112), flags=cv2.INTER_LINEAR)

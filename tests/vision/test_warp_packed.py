@@ -4,28 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from array_api_compat import numpy as xp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zqcnn_xp.vision.warp import place_crops, warp
 from zqcnn_xp.vision.warp_packed import warp_packed
-
-
-def own(image, to_image, size):
-    place = place_crops([image.shape[:2]], np.zeros(len(to_image), int), to_image, size)
-    return warp(xp, image.reshape(-1, 3), place, size)
-
-
-def turns(rng, height, width, size, count=4):
-    """Transforms from crops to anywhere on and beside an image, a few of them mirrored."""
-    angle, scale = rng.uniform(-np.pi, np.pi, count), np.exp(rng.uniform(-4, 3, count))
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    linear = np.stack([cos, -sin, sin, cos], -1).reshape(count, 2, 2)
-    linear[1::2] = linear[1::2] @ np.diag([-1.0, 1.0])
-    middle = rng.uniform(-0.2, 1.2, (count, 2)) * (width, height)
-    moved = middle - linear @ ((np.array(size[::-1]) - 1) / 2)
-    return np.concatenate([linear, moved[..., None]], axis=2)
 
 
 @settings(max_examples=150, deadline=None)
@@ -36,23 +18,20 @@ def turns(rng, height, width, size, count=4):
     size=st.tuples(st.integers(1, 130), st.integers(1, 130)) | st.just((112, 112)),
     sharp=st.booleans(),
 )
-def test_they_agree_on_noise(seed, height, width, size, sharp):
-    rng = np.random.default_rng(seed)
-    image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    if sharp:
-        image = np.where(image > 127, np.uint8(255), np.uint8(0))
+def test_they_agree_on_noise(noise, own_warp, turns, seed, height, width, size, sharp):
+    rng, image = noise(seed, height, width, sharp)
     to_image = turns(rng, height, width, size)
-    packed, ours = warp_packed(image, to_image, size), own(image, to_image, size)
+    packed, ours = warp_packed(image, to_image, size), own_warp(image, to_image, size)
     assert packed.shape == ours.shape == (4, *size, 3)
     assert np.abs(packed.astype(int) - ours).max() <= 1
 
 
 @pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3), (1, 1), (1, 70_000)])
-def test_they_agree_on_long_and_on_tiny_images(shape):
+def test_they_agree_on_long_and_on_tiny_images(own_warp, turns, shape):
     rng = np.random.default_rng(7)
     image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     to_image = turns(rng, *shape, (64, 64), count=12)
-    packed, ours = warp_packed(image, to_image, (64, 64)), own(image, to_image, (64, 64))
+    packed, ours = warp_packed(image, to_image, (64, 64)), own_warp(image, to_image, (64, 64))
     assert np.abs(packed.astype(int) - ours).max() <= 1
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.vision.opencv import opencv
-from zqcnn_xp.vision.warp import covered, place_crops, warp
+from zqcnn_xp.vision.warp import place_crops, warp
+from zqcnn_xp.vision.warp_parts import new_crops, parts
 
 __all__ = ["opencv_is_exact", "warp_opencv"]
 
@@ -57,18 +58,13 @@ def warp_opencv(
     >>> warp_opencv(image, half, (2, 2))[0, ..., 0].tolist()
     [[100, 100], [100, 100]]
     """
-    height, width = size
-    crops = np.empty((len(to_image), height, width, 3), np.uint8) if out is None else out
-    parts = zip(*covered(to_image, size, image.shape[:2]), strict=True)
+    crops = new_crops(len(to_image), size, out)
     with opencv() as cv2:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        for crop, matrix, ((x1, y1), (x2, y2)) in zip(crops, to_image, parts, strict=True):
-            if x2 <= x1 or y2 <= y1:
-                crop[...] = 0
-                continue
+        for crop, matrix, part, first in parts(image, to_image, crops):
             moved = matrix.copy()
-            moved[:, 2] -= (x1, y1)
-            cv2.warpAffine(image[y1:y2, x1:x2], moved, (width, height), crop, flags)
+            moved[:, 2] -= first
+            cv2.warpAffine(part, moved, size[::-1], crop, flags)
     return crops
 
 

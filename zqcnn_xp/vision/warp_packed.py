@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zqcnn_xp.vision.blend import blend_at
 from zqcnn_xp.vision.packed import Words, pack
-from zqcnn_xp.vision.warp import covered
+from zqcnn_xp.vision.warp_parts import new_crops, parts
 from zqcnn_xp.vision.workspace import Workspace
 
 __all__ = ["warp_packed"]
@@ -29,19 +29,13 @@ def warp_packed(
 
     Parameters
     ----------
-    image
-        (H, W, 3) uint8, any colour order.
-    to_image
-        (n, 2, 3) transforms from the crop to the image.
-    size
-        (height, width) of the crops.
-    out
-        Where to write, (n, height, width, 3) uint8.
+    image, to_image, size, out
+        As `zqcnn_xp.vision.warp_opencv.warp_opencv` takes them, in any memory order.
 
     Returns
     -------
     NDArray[uint8]
-        ``out``, or a new array.
+        (n, height, width, 3): ``out``, or a new array.
 
     Examples
     --------
@@ -52,16 +46,12 @@ def warp_packed(
     [[100, 100], [100, 100]]
     """
     height, width = size
-    crops = np.empty((len(to_image), height, width, 3), np.uint8) if out is None else out
+    crops = new_crops(len(to_image), size, out)
     work = Workspace()
     lines = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    parts = zip(*covered(to_image, size, (image.shape[0], image.shape[1])), strict=True)
-    for crop, matrix, ((x1, y1), (x2, y2)) in zip(crops, to_image, parts, strict=True):
-        if x2 <= x1 or y2 <= y1:
-            crop[...] = 0
-            continue
-        words = _framed(image[y1:y2, x1:x2], work)
+    for crop, matrix, part, (x1, y1) in parts(image, to_image, crops):
+        words = _framed(part, work)
         # The frame moves the part's first pixel to 1, 1.
         centre = matrix[:, :2] @ middle + matrix[:, 2] - (x1 - 1, y1 - 1)
         (x, x_share), (y, y_share) = (
