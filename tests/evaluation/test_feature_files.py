@@ -137,6 +137,8 @@ def test_other_files(tmp_path: Path) -> None:
         read_features(tmp_path / "f.bin")
     with pytest.raises(FileNotFoundError):
         read_features(tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError):  # a store that is not there has no wrong suffix
+        read_features(tmp_path / "store")
 
 
 def test_damaged_files_give_one_error(tmp_path: Path, damage: Any) -> None:

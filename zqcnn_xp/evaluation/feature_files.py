@@ -108,7 +108,8 @@ def read_features(
 
         name = key or "features"
         return FeatureSet(str(path), _matrix(str(path), name, load_mat(path, [name])[name]))
-    expected = ".npz, .npy, .mat, or the folder of a feature store"
+    path.stat()  # raises where nothing is there: then the suffix is not what is wrong
+    expected = ".npz, .npy, .mat, .parquet, or the folder of a feature store"
     raise DatasetError(str(path), "", f"the suffix {suffix!r}", expected)
 
 
