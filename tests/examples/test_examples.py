@@ -14,7 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # Files and variables that a reader of the documentation has, and a test has not.
-OF_THE_READER = re.compile(r"photo\.jpg|faces\.json|\.(pth|safetensors|zqparams)|image_bgr|\+SKIP|\(x[,)]")
+OF_THE_READER = re.compile(
+    r"photo\.jpg|faces\.json|found\.(items|values)|\.(pth|safetensors|zqparams)|image_bgr|\+SKIP"
+    r"|\(x[,)]"
+)
 
 
 def photo() -> Path:
