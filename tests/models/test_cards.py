@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from importlib import import_module
 from importlib.resources import files
 
 import pytest
@@ -13,6 +14,7 @@ import zqcnn_xp_models
 from zqcnn_xp.errors import FormatError, InputError
 from zqcnn_xp_models import cards, list_models, load_card
 from zqcnn_xp_models.cards.parse import parse_card
+from zqcnn_xp_models.counts import learnable
 
 COMMIT = r"https://raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/[0-9a-f]{7,40}/[\w./+-]+"
 
@@ -53,6 +55,7 @@ def test_files_of_networks_have_weights():
 def test_weights_of_insightface_and_lightcnn_are_not_for_commerce():
     limited = {card.name for card in list_models() if not card.commercial}
     assert limited == {
+        *(f"arcface-r{depth}{form}" for depth in (34, 50, 100) for form in ("", "-torch")),
         "face-recognition-resnet34-arcface",
         "face-recognition-resnet34-arcface-bgr",
         "genderage-ga112-mxnet",
@@ -61,9 +64,44 @@ def test_weights_of_insightface_and_lightcnn_are_not_for_commerce():
         "lightcnn-9",
         "mobilefacenet-caffe",
         "mobilefacenet-caffe-folded",
+        "mobilefacenet-gnap",
         "mobilefacenet-mxnet",
         "mobilefacenet-ncnn",
+        "sphereface04bn",
+        "sphereface10bn",
     }
+
+
+def test_cards_without_files_have_a_builder_that_fits_them():
+    builders = {card.name: card for card in list_models() if card.builder}
+    assert len(builders) >= 13
+    for card in builders.values():
+        # The deepest stand for themselves in the tests of their builder.
+        if "r100" in card.name or "r50" in card.name:
+            continue
+        family, _, variant = card.builder.partition(":")
+        graph = import_module(f"zqcnn_xp_models.{family}").build(variant)
+        table = card.preprocessing
+        width, height = table["size"]
+        channels = 1 if table["color"] == "gray" else 3
+        graph.inputs[0].check((1, channels, height, width))
+        value = graph.value(next(iter(card.outputs)))
+        shapes = graph.shapes({graph.inputs[0].name: (1, channels, height, width)})
+        assert f"{shapes[value][1]} dimensions" in next(iter(card.outputs.values())), card.name
+        if "parameters" in card.figures:
+            assert learnable(graph) == card.figures["parameters"], card.name
+
+
+def test_a_form_that_normalises_its_input_is_fed_whole_pixels():
+    for depth in (34, 50, 100):
+        whole = load_card(f"arcface-r{depth}")
+        assert whole.builder == f"iresnet:LResNet{depth}E-IR"
+        assert (whole.preprocessing["mean"], whole.preprocessing["scale"]) == (0.0, 1.0)
+        outside = load_card(f"arcface-r{depth}-torch")
+        assert outside.builder == f"iresnet:iresnet{depth}"
+        assert outside.preprocessing["mean"] == 127.5
+        assert outside.preprocessing["scale"] == pytest.approx(1 / 127.5)
+        assert {whole.preprocessing["color"], outside.preprocessing["color"]} == {"rgb"}
 
 
 def test_the_files_are_those_of_the_test_data(shared_data):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zqcnn_xp.backend import Backend
 from zqcnn_xp.errors import ImageError, InputError
 from zqcnn_xp.pipelines import align as module
-from zqcnn_xp.pipelines.align import align_faces
+from zqcnn_xp.pipelines.align import align_blocks, align_faces
 from zqcnn_xp.testing.check_op import installed
 from zqcnn_xp.vision.templates import TEMPLATES, Template, get_template
 from zqcnn_xp.vision.warp_opencv import opencv_is_exact
@@ -306,3 +306,39 @@ def test_faces_that_are_aligned_already_stay_where_they_are(shared_data, photo):
     # Points of another detector: a few pixels of a face of some 80.
     assert max(abs(a - 1), abs(d - 1), abs(b), abs(c)) < 0.03
     assert max(abs(x), abs(y)) < 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100])
+@pytest.mark.parametrize("name", ["host", "array"])
+def test_blocks_are_the_same_crops(count, name):
+    images, points = scene(5, images=6)
+    images.append(images[0])
+    points.append(np.empty((0, 5, 2)))
+    options = {"engine": "array", "backend": "numpy"} if name == "array" else {}
+    whole = align_faces(images, points, **options)
+    blocks = list(align_blocks(images, points, count=count, **options))
+    assert [len(block) for block in blocks[:-1]] == [count] * (len(blocks) - 1)
+    np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+def test_blocks_read_every_image_and_each_once(tmp_path, monkeypatch):
+    seen = []
+    read = module.read_image
+    monkeypatch.setattr(module, "read_image", lambda image, **k: seen.append(1) or read(image, **k))
+    image = np.zeros((120, 120, 3), np.uint8)
+    many = np.repeat(POINTS[None], 7, axis=0)
+    none = np.empty((0, 5, 2))
+    assert len(list(align_blocks([image, image, image], [none, many, none], count=2))) == 4
+    assert len(seen) == 3
+    with pytest.raises(ImageError, match=r"absent\.jpg"):
+        list(align_blocks([image, tmp_path / "absent.jpg"], [many, none], count=2))
+    with pytest.raises(InputError, match="count=0"):
+        align_blocks(image, many, count=0)
+
+
+def test_points_of_other_kinds():
+    image = np.zeros((120, 120, 3), np.uint8)
+    assert align_faces(image, []).shape == (0, 112, 112, 3)
+    assert align_faces([image, image], [[], POINTS[None]]).shape == (1, 112, 112, 3)
+    with pytest.raises(InputError, match="complex"):
+        align_faces(image, POINTS[None] + 1j)

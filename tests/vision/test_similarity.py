@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.vision.eyes_mouth import eyes_mouth_transforms
-from zqcnn_xp.vision.similarity import inverted, similarity_transforms, umeyama_transforms
+from zqcnn_xp.vision.similarity import (
+    checked_points,
+    inverted,
+    similarity_transforms,
+    umeyama_transforms,
+)
 from zqcnn_xp.vision.templates import get_template
 
 POINTS = get_template("arcface").points
@@ -194,3 +199,17 @@ def test_points_that_are_no_template(points):
 def test_no_faces():
     assert similarity_transforms(np.empty((0, 5, 2)), POINTS).shape == (0, 2, 3)
     assert umeyama_transforms(np.empty((0, 5, 2)), POINTS).shape == (0, 2, 3)
+
+
+def test_points_with_gradients_and_complex_ones():
+    torch = pytest.importorskip("torch")
+    points = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]]], requires_grad=True)
+    plain = points.detach().numpy()
+    for given in (points, [points[0]], [list(points[0])]):
+        np.testing.assert_array_equal(checked_points(given, 3), plain)
+    with pytest.raises(InputError, match="complex ones, expected x and y"):
+        checked_points(plain + 1j, 3)
+
+
+def test_an_empty_list_holds_no_faces():
+    assert checked_points([], 5).shape == (0, 5, 2)

@@ -96,3 +96,9 @@ def test_what_is_no_template(arguments):
     good = {"size": (112, 112), "points": get_template("arcface").points}
     with pytest.raises(InputError, match="template 'mine'"):
         Template("mine", **(good | arguments))
+
+
+@pytest.mark.parametrize("size", [(112.7, 112), (112, "112"), ("112", "112"), (112.0, 112.0), "99"])
+def test_a_size_is_whole_numbers(size):
+    with pytest.raises(InputError, match="template 'mine'"):
+        Template("mine", size, get_template("arcface").points)

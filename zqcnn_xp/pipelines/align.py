@@ -20,7 +20,7 @@ from zqcnn_xp.vision.warp import Placement, covered, place_crops, warp
 from zqcnn_xp.vision.warp_opencv import opencv_is_exact, warp_opencv
 from zqcnn_xp.vision.warp_packed import warp_packed
 
-__all__ = ["Engine", "align_faces"]
+__all__ = ["Engine", "align_blocks", "align_faces"]
 
 Engine = Literal["auto", "host", "array"]
 
@@ -97,10 +97,55 @@ def align_faces(
     >>> crops.shape, int(crops.min()), int(crops.max())
     ((1, 112, 112, 3), 90, 90)
     """
+    blocks = align_blocks(
+        images, kps, template, None, backend=backend, color=color, reflect=reflect, engine=engine
+    )
+    return next(blocks, np.empty((0, *get_template(template).size, 3), np.uint8))
+
+
+def align_blocks(
+    images: Any,
+    kps: ArrayLike | Sequence[ArrayLike],
+    template: str | Template = "arcface",
+    count: int | None = None,
+    *,
+    backend: str | Backend | None = None,
+    color: str = "rgb",
+    reflect: bool = True,
+    engine: Engine = "auto",
+) -> Iterator[NDArray[np.uint8]]:
+    """Cut faces out of images as `align_faces` does, so many at a time.
+
+    Parameters
+    ----------
+    images, kps, template, backend, color, reflect, engine
+        As in `align_faces`.
+    count
+        Crops of a block, at least 1; the last has what is left. None cuts all in one.
+
+    Returns
+    -------
+    iterator of NDArray[uint8]
+        (m, height, width, 3) RGB, 1 <= m <= ``count``, in the order of `align_faces`; without
+        faces one empty block where there are images. Images are read when their block comes.
+
+    Raises
+    ------
+    InputError, ImageError, BackendUnavailable
+        As `align_faces`; what is wrong with points is said before anything is cut.
+
+    Examples
+    --------
+    >>> points = np.repeat(get_template("arcface").points[None], 5, axis=0)
+    >>> [len(block) for block in align_blocks(np.zeros((120, 120, 3), np.uint8), points, count=2)]
+    [2, 2, 1]
+    """
     check_color(color)
     if engine not in get_args(Engine):
         names = ", ".join(repr(name) for name in get_args(Engine))
         raise InputError(f"engine={engine!r}: expected one of {names}")
+    if count is not None and count < 1:
+        raise InputError(f"count={count!r}: expected at least 1")
     layout = get_template(template)
     many = isinstance(images, list | tuple)
     pairs = _paired(images if many else [images], kps if many else [kps])
@@ -108,20 +153,58 @@ def align_faces(
         _transforms(layout, points, index if many else None, reflect)
         for index, (_, points) in enumerate(pairs)
     ]
-    out = np.empty((sum(map(len, faces)), *layout.size, 3), np.uint8)
+    asked = engine == "array" or (engine == "auto" and backend is not None)
+    runs = get_backend(backend) if asked else None
+    if runs is not None and engine != "array" and _on_host(runs):
+        runs = None
     jobs = (
         (read_image(image, color=color), to_image)
         for (image, _), to_image in zip(pairs, faces, strict=True)
     )
-    asked = engine == "array" or (engine == "auto" and backend is not None)
-    runs = get_backend(backend) if asked else None
-    if runs is not None and (engine == "array" or not _on_host(runs)):
-        _warp_all(runs, jobs, layout.size, out)
+    return (_cut(block, layout.size, runs) for block in _blocks(jobs, faces, count))
+
+
+def _blocks(
+    jobs: Iterator[Job], faces: Sequence[NDArray[np.float64]], count: int | None
+) -> Iterator[tuple[int, Iterator[Job]]]:
+    """Deal the faces out in blocks of ``count``: how many, and their jobs, to be used up first."""
+    left = sum(map(len, faces))
+    if count is None or left <= count:
+        if faces:
+            yield left, jobs
+        return
+    rest: list[Job] = []
+
+    def taken(wanted: int, last: bool) -> Iterator[Job]:
+        # Images without faces behind the last one are read too: one that is none has to be told.
+        while wanted or last:
+            image, to_image = rest.pop() if rest else next(jobs, (None, None))
+            if image is None or to_image is None:
+                return
+            yield image, to_image[:wanted]
+            if len(to_image) > wanted:
+                rest.append((image, to_image[wanted:]))
+            wanted -= min(wanted, len(to_image))
+
+    while left:
+        size = min(count, left)
+        left -= size
+        yield size, taken(size, not left)
+
+
+def _cut(
+    block: tuple[int, Iterator[Job]], size: tuple[int, int], runs: Backend | None
+) -> NDArray[np.uint8]:
+    """Return the crops of one block, cut by a backend, or on the host."""
+    total, jobs = block
+    out = np.empty((total, *size, 3), np.uint8)
+    if runs is not None:
+        _warp_all(runs, jobs, size, out)
         return out
     host = warp_opencv if opencv_is_exact() else warp_packed
     done = 0
     for image, to_image in jobs:
-        host(image, to_image, layout.size, out[done : done + len(to_image)])
+        host(image, to_image, size, out[done : done + len(to_image)])
         done += len(to_image)
     return out
 

@@ -14,7 +14,7 @@ fits better.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -160,9 +160,15 @@ def checked_points(kps: ArrayLike, count: int) -> Float64:
     (1, 2, 2)
     """
     try:
-        faces = np.asarray(kps, np.float64)
-    except (TypeError, ValueError) as error:
+        found = np.asarray(_detached(kps))
+        # A cast would drop the imaginary part, with no more than a warning.
+        if found.dtype.kind == "c":
+            raise TypeError("complex ones, expected x and y")
+        faces = found.astype(np.float64, copy=False)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"kps: found no array of numbers: {error}") from error
+    if faces.shape == (0,):  # an empty list: no faces
+        return np.empty((0, count, 2))
     if faces.ndim != 3 or faces.shape[1:] != (count, 2):
         raise InputError(f"kps has shape {faces.shape}, expected (n, {count}, 2)")
     good = (np.abs(faces) <= LIMIT).all(axis=(1, 2))  # NaN is not
@@ -172,6 +178,14 @@ def checked_points(kps: ArrayLike, count: int) -> Float64:
             "pixels"
         )
     return faces
+
+
+def _detached(kps: Any) -> Any:
+    """Return tensors that record gradients without them; NumPy refuses those."""
+    if isinstance(kps, list | tuple):
+        return [_detached(item) for item in kps]
+    detach = getattr(kps, "detach", None)
+    return detach() if callable(detach) else kps
 
 
 def moved(linear: Float64, start: Complex, end: complex) -> Float64:

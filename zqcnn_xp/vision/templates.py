@@ -7,6 +7,7 @@ All layouts but LightCNN's come from one mean face, that of 112 x 96 crops.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -62,7 +63,7 @@ class Template:
 
     def __post_init__(self) -> None:
         try:
-            height, width = (int(side) for side in self.size)
+            height, width = (index(side) for side in self.size)
             points = np.array(self.points, np.float64)
         except (TypeError, ValueError) as error:
             raise InputError(f"template {self.name!r}: {error}") from error

@@ -80,6 +80,62 @@ def test_faces_instead_of_points(one, images, kps, want):
     assert not faces[0].extra
 
 
+def faces_with(kps):
+    return Faces(np.zeros((len(kps), 4)), np.zeros(len(kps)), kps)
+
+
+def test_lists_of_single_faces(one, images, kps, want):
+    """What FaceAnalysis.get returns; a Face iterates over its names, not over numbers."""
+    each = [list(faces_with(k)) for k in kps]
+    close(one.embed_faces(images[0], each[0]), want[:2])
+    close(one.embed_faces(images[0], each[0][1]), want[1:2])
+    close(one.embed_faces(images, each), want)
+    found = one.annotate(images, each)
+    assert [len(part) for part in found] == [2, 0, 1]
+    close(np.concatenate([part.embedding for part in found]), want)
+
+
+def test_annotated_single_faces_keep_what_they_had(one, images, kps):
+    faces = faces_with(kps[0]).with_extra({"age": [31, 47]})
+    (found,) = one.annotate(images[:1], [list(faces)])
+    assert found.age.tolist() == [31, 47]
+    np.testing.assert_array_equal(found.kps, faces.kps)
+
+
+def test_what_is_no_face_is_told(one, images, kps):
+    bare = list(Faces([[0, 0, 9, 9]], [0.5]))
+    with pytest.raises(InputError, match="without five points"):
+        one.embed_faces(images[0], bare)
+    for given in (faces_with(kps[0]), next(iter(faces_with(kps[0]))), 5, [5], ["faces"]):
+        with pytest.raises(InputError, match="expected"):
+            one.annotate(images[:1], given)
+
+
+def test_an_empty_list_is_no_faces(one, images):
+    assert one.embed_faces(images[0], []).shape == (0, 256)
+    assert one.embed_faces(images[:2], [[], []]).shape == (0, 256)
+
+
+def test_crops_are_held_in_blocks(one, images, kps, monkeypatch):
+    repeated = [np.concatenate([k] * 7) if len(k) else k for k in kps]
+    whole = one.embed_faces(images, repeated)
+    small = Embedder(one.session, recipe=one.recipe, batch=2)
+    whole_by_two = small.embed_faces(images, repeated)
+    sizes = []
+    monkeypatch.setattr("zqcnn_xp.pipelines.embedding.embedder._BLOCK", 5)
+    embed = Embedder.embed
+
+    def counted(self, crops, **options):
+        sizes.append(len(crops))
+        return embed(self, crops, **options)
+
+    monkeypatch.setattr(Embedder, "embed", counted)
+    # Blocks of whole batches: the network sees the same batches, so that not a bit differs.
+    np.testing.assert_array_equal(small.embed_faces(images, repeated), whole_by_two)
+    assert sizes == [4, 4, 4, 4, 4, 1]
+    np.testing.assert_allclose(whole_by_two, whole, rtol=0, atol=1e-4 * np.abs(whole).max())
+
+
 def test_what_cannot_be_aligned_is_named(one, images, kps):
     with pytest.raises(InputError, match="without five points"):
         one.embed_faces(images[0], Faces([[0, 0, 9, 9]], [0.5]))

@@ -88,6 +88,26 @@ def test_a_recipe_that_does_not_fit():
         find_face_network(sphereface.build("04bn"), backend="numpy", recipe=wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("sfaec", r"near: sface\)"), ("SFace", r"near: sface"), ("arcface-r10", "arcface-r100")],
+)
+def test_a_mistyped_name_says_which_are_near(name, near):
+    with pytest.raises(InputError, match=f"found model '{name}', .*{near}"):
+        find_face_network(name, backend="numpy")
+
+
+def test_a_name_that_is_near_none():
+    with pytest.raises(InputError, match="name of a model card; zqcnn-xp models list"):
+        find_face_network("qqqq", backend="numpy")
+
+
+@pytest.mark.parametrize("path", ["sfaec.onnx", "./sfaec", "folder/sface"])
+def test_a_path_that_leads_nowhere_is_no_mistyped_name(path):
+    with pytest.raises(FileNotFoundError):
+        find_face_network(path, backend="numpy")
+
+
 def test_a_recipe_of_another_type_is_told():
     with pytest.raises(InputError, match=r"recipe=5: expected a Recipe or a card's name"):
         find_face_network(sphereface.build(), recipe=5)

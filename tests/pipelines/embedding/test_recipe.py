@@ -95,3 +95,27 @@ def test_plain_values():
     assert found["mean"] == [1.0, 2.0, 3.0]
     assert Recipe(**found) == Recipe(mean=(1.0, 2.0, 3.0))
     assert found["flip"] in FLIPS
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"normalise": "yes"}, "normalise='yes': expected True or False"),
+        ({"normalise": 1}, "normalise=1"),
+        ({"transposed": "no"}, "transposed='no'"),
+        ({"scale": 0}, "erases the image"),
+        ({"scale": (1, 0, 1)}, "erases the image"),
+        ({"template": "", "size": (112.7, 112)}, "whole and at least 1"),
+        ({"color": np.array(["rgb", "bgr"])}, "expected one of rgb"),
+    ],
+)
+def test_values_that_would_be_taken_for_others(values, words):
+    with pytest.raises(InputError, match=words):
+        Recipe(**values)
+
+
+def test_no_template_keeps_the_size():
+    """Over a card: crops of its size then come from elsewhere."""
+    found = Recipe(template="sphereface").changed(template="")
+    assert (found.template, found.size) == ("", (112, 96))
+    assert found.changed(template="arcface").size == (112, 112)

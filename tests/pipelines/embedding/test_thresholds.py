@@ -63,11 +63,21 @@ def test_a_published_point_without_a_rate(plain):
     published = OperatingPoint(0.363, "?", "?", "authors")
     only = with_points(plain, (published,))
     assert find_point(only) is published
-    with pytest.raises(InputError, match="known: unstated"):
+    assert find_point(only, "published") is published
+    with pytest.raises(InputError, match="known: published"):
         find_point(only, 1e-3)
     both = with_points(plain, (*POINTS, published))
-    assert find_point(both) is published
+    assert find_point(both) is POINTS[0]
     assert find_point(both, 1e-3) is POINTS[0]
+    assert find_point(both, "published") is published
+    with pytest.raises(InputError, match=r"no published threshold \(known: 0\.001, 0\.01\)"):
+        find_point(with_points(plain, POINTS), "published")
+
+
+@pytest.mark.parametrize("far", ["0.001", "high", True, -0.1, 1.5, float("nan"), [1e-3], 1j])
+def test_no_rate(plain, far):
+    with pytest.raises(InputError, match="expected a share, 0 to 1, or 'published'"):
+        find_point(plain, far)
 
 
 def test_points_of_the_cards():

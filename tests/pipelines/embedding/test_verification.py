@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from zqcnn_xp.errors import ImageError, InputError
+from zqcnn_xp.errors import ImageError, InputError, ShapeError
 from zqcnn_xp.pipelines import Faces
 from zqcnn_xp.pipelines.embedding import Embedder, Verification, verify
 from zqcnn_xp.pipelines.embedding.verification import DEFAULT_EMBEDDER
 from zqcnn_xp.vision.templates import get_template
-from zqcnn_xp_models import load_card, sphereface
+from zqcnn_xp_models import load_card, mobilefacenet, sphereface
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,55 @@ def test_the_card_says_what_the_threshold_rests_on(crops, one, monkeypatch):
     assert document["faces"] == [1, 1]
     assert document["boxes"] == [None, None]
     assert set(document) == set(Verification.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"far": "0.1"}, "far='0.1': expected a share"),
+        ({"far": True}, "far=True"),
+        ({"threshold": "0.3"}, "threshold='0.3': expected a cosine"),
+        ({"threshold": True}, "threshold=True"),
+        ({"threshold": float("nan")}, "threshold=nan"),
+        ({"detector": object(), "aligned": False}, r"expected an object with detect\(image\)"),
+    ],
+)
+def test_arguments_of_another_type_are_told(one, crops, given, words):
+    with pytest.raises(InputError, match=words):
+        verify(*crops, embedder=one, **{"aligned": True, **given})
+
+
+def test_a_detector_that_returns_no_faces_is_told(one, crops):
+    class Boxes:
+        def detect(self, image):
+            return [[0, 0, 9, 9]]
+
+    with pytest.raises(InputError, match="detector: found a list from it, expected Faces"):
+        verify(*crops, embedder=one, detector=Boxes())
+
+
+def test_crops_of_another_size(one, crops):
+    large = crops.repeat(2, axis=1).repeat(2, axis=2)
+    with pytest.raises(ShapeError, match="resize=True"):
+        verify(large[0], crops[0], embedder=one, aligned=True)
+    found = verify(large[0], crops[0], embedder=one, aligned=True, resize=True)
+    assert found.similarity == pytest.approx(1)
+
+
+def test_the_default_states_its_rate(crops, monkeypatch):
+    """SFace's measured threshold counts, not the published one that states no rate."""
+    card = load_card(DEFAULT_EMBEDDER)
+    graph = mobilefacenet.build("y1")
+    (name,) = graph.outputs
+    net = replace(graph, blobs={**graph.blobs, next(iter(card.outputs)): name})
+    sface = Embedder(net, backend="numpy", recipe=DEFAULT_EMBEDDER)
+    sface.card = card
+    faces = np.zeros((2, 112, 112, 3), np.uint8)
+    found = verify(*faces, embedder=sface, aligned=True)
+    assert (found.threshold, found.far, found.tar) == (0.357, 1e-3, 0.984)
+    assert "8 pixels left" in found.protocol
+    published = verify(*faces, embedder=sface, aligned=True, far="published")
+    assert (published.threshold, published.far) == (0.363, None)
 
 
 def test_the_face_that_is_meant(one):

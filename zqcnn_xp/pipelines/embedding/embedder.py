@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zqcnn_xp.errors import InputError
-from zqcnn_xp.pipelines.align import align_faces
+from zqcnn_xp.pipelines.align import align_blocks
 from zqcnn_xp.pipelines.embedding.batches import crop_batches
 from zqcnn_xp.pipelines.embedding.forward import embed_batch, unit_rows
 from zqcnn_xp.pipelines.embedding.networks import find_face_network
+from zqcnn_xp.pipelines.embedding.points import faces_of, points_of_faces
 from zqcnn_xp.pipelines.embedding.recipe import Recipe
-from zqcnn_xp.pipelines.faces import Faces
+from zqcnn_xp.pipelines.faces import Face, Faces
 
 if TYPE_CHECKING:
     from zqcnn_xp.backend import Backend
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["Embedder"]
 
 Float32 = NDArray[np.float32]
+
+_BLOCK = 256
+"""Crops that `Embedder.embed_faces` holds at a time, about: bounds the memory."""
 
 
 class Embedder:
@@ -35,8 +39,9 @@ class Embedder:
     model
         Name of a model card (``zqcnn-xp models list``), path of a model file, `Session` or `Graph`.
     weights
-        The weight file of formats that have one; for a card without files of its own, the weights
-        that its builder takes.
+        The weight file of formats that have one; for a card without files of its own your weights:
+        a file of any format (`zqcnn_xp.pipelines.embedding.state.read_state`), arrays by name, or
+        a graph.
     backend, device, threads
         As in `zqcnn_xp.get_backend`. A session has its own.
     recipe
@@ -185,14 +190,15 @@ class Embedder:
             takes.
         kps
             For one image its faces: (n, 5, 2) points in pixels, as `Faces.kps` has them, or
-            `Faces`. For a list of images a list of these, one an image.
+            `Faces`, or a list of `Face`. For a list of images a list of these, one an image.
         normed, color
             As in `embed`.
 
         Returns
         -------
         NDArray[float32]
-            (n, dim): the faces of the first image, then those of the second, and so on.
+            (n, dim): the faces of the first image, then those of the second, and so on. Crops are
+            cut and embedded some 256 at a time, whatever the number of faces.
 
         Raises
         ------
@@ -205,13 +211,20 @@ class Embedder:
             raise InputError("found a recipe without a template: faces cannot be aligned for it")
         if isinstance(images, list | tuple):
             given = kps if isinstance(kps, list | tuple) else [kps]
-            points: Any = [_points(one) for one in given]
+            points: Any = [points_of_faces(one) for one in given]
         else:
-            points = _points(kps)
-        crops = align_faces(images, points, self.recipe.template, backend=self.backend, color=color)
-        return self.embed(crops, normed=normed)
+            points = points_of_faces(kps)
+        # Whole batches, so that the network sees the same ones as it would in one piece.
+        count = self._count() * max(1, _BLOCK // self._count())
+        blocks = align_blocks(
+            images, points, self.recipe.template, count, backend=self.backend, color=color
+        )
+        rows = [self.embed(block, normed=normed) for block in blocks]
+        return np.concatenate(rows) if rows else np.empty((0, self.dim), np.float32)
 
-    def annotate(self, images: Any, faces: Sequence[Faces], *, color: str = "rgb") -> list[Faces]:
+    def annotate(
+        self, images: Any, faces: Sequence[Faces | Sequence[Face]], *, color: str = "rgb"
+    ) -> list[Faces]:
         """Return faces with what they were embedded to, all images in one call.
 
         Parameters
@@ -219,7 +232,7 @@ class Embedder:
         images
             A list of images.
         faces
-            The faces of each, with five points.
+            The faces of each, with five points: `Faces`, or a list of `Face`.
         color
             As in `embed`.
 
@@ -234,11 +247,15 @@ class Embedder:
         InputError, ImageError
             As `embed_faces`.
         """
-        rows = self.embed_faces(list(images), list(faces), normed=False, color=color)
+        if isinstance(faces, Faces | Mapping) or not isinstance(faces, Iterable):
+            msg = f"faces: found a {type(faces).__name__}, expected a list, the faces of each image"
+            raise InputError(msg)
+        given = [faces_of(one) for one in faces]
+        rows = self.embed_faces(list(images), given, normed=False, color=color)
         unit = unit_rows(rows)
         norms = np.linalg.norm(rows, axis=1)
         found, start = [], 0
-        for one in faces:
+        for one in given:
             part = slice(start, start + len(one))
             extra = {
                 "embedding": rows[part],
@@ -252,14 +269,3 @@ class Embedder:
     def _count(self) -> int:
         """Return how many crops go into one batch."""
         return max(self.batch // 2, 1) if self.recipe.flip != "none" else self.batch
-
-
-def _points(faces: Any) -> Any:
-    """Return the points of faces, or what are points already."""
-    if not isinstance(faces, Faces):
-        return faces
-    if faces.kps is not None:
-        return faces.kps
-    if len(faces):
-        raise InputError("found faces without five points: they cannot be aligned")
-    return np.empty((0, 5, 2), np.float32)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
+from difflib import get_close_matches
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.graph import Graph
 from zqcnn_xp.pipelines.embedding.card_recipe import recipe_of
 from zqcnn_xp.pipelines.embedding.recipe import Recipe
+from zqcnn_xp.pipelines.embedding.state import build_from
 from zqcnn_xp.registry import get_backend
 from zqcnn_xp.session import Session, load
 
@@ -97,7 +99,7 @@ def find_face_network(
         if isinstance(model, Graph):
             session = Session(model, made)
         elif card is not None and not card.files:
-            session = Session(_built(card, weights), made)
+            session = Session(build_from(card, weights), made)
         else:
             if card is not None and further.get("compat") is None:
                 further["compat"] = card.compat or None
@@ -115,7 +117,11 @@ def _card(model: Any, weights: Any) -> Card | None:
     if not isinstance(model, str | os.PathLike):
         return None
     if not os.path.lexists(model):
-        return load_card(model) if isinstance(model, str) and model in card_names() else None
+        if isinstance(model, str) and model in card_names():
+            return load_card(model)
+        if isinstance(model, str) and not _is_path(model):
+            raise InputError(_unknown(model, card_names()))
+        return None
     if weights is not None and not isinstance(weights, str | os.PathLike):
         return None
     card = find_card(model, weights)
@@ -129,21 +135,20 @@ def _known(name: str) -> Card:
     return load_card(name)
 
 
-def _built(card: Card, weights: Any) -> Graph:
-    """Build the network of a card that has a builder instead of files."""
-    if not card.builder:
-        raise InputError(
-            f"model {card.name!r} has no files here: give the path of yours, and "
-            f"recipe={card.name!r}; {card.note}"
-        )
-    if weights is None:
-        raise InputError(f"model {card.name!r} has no files here: give weights=; {card.note}")
-    from zqcnn_xp.formats.safetensors import load_state
+def _is_path(model: str) -> bool:
+    """Whether a name has a folder or the end of a file's name; versions are no such ends."""
+    end = PurePath(model).suffix[1:]
+    return "/" in model or os.sep in model or end[:1].isalpha()
 
-    family, _, variant = card.builder.partition(":")
-    given = weights if isinstance(weights, Graph | Mapping) else load_state(weights)
-    graph: Graph = import_module(f"zqcnn_xp_models.{family}").build(variant, weights=given)
-    return graph
+
+def _unknown(model: str, names: list[str]) -> str:
+    """Say that there is no such model, and which names are near."""
+    near = get_close_matches(model.lower(), names, n=3, cutoff=0.5)
+    hint = f" (near: {', '.join(near)})" if near else ""
+    return (
+        f"found model {model!r}, expected the path of a file or the name of a model card{hint}; "
+        "zqcnn-xp models list names them all"
+    )
 
 
 def _guessed(session: Session, wanted: Mapping[str, Any]) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,15 @@ class Recipe:
         self._set_size()
         for name in ("mean", "scale"):
             object.__setattr__(self, name, _numbers(name, getattr(self, name), self.channels))
+        if 0.0 in np.atleast_1d(self.scale):
+            raise InputError(
+                f"scale={self.scale!r}: expected none that is 0, which erases the image"
+            )
+        for name in ("normalise", "transposed"):
+            value = getattr(self, name)
+            if not isinstance(value, bool | np.bool_):
+                raise InputError(f"{name}={value!r}: expected True or False")
+            object.__setattr__(self, name, bool(value))
         if not isinstance(self.output, str):
             raise InputError(f"output={self.output!r}: expected the name of a blob")
 
@@ -121,7 +131,7 @@ class Recipe:
         for name in changes:
             if name not in names:
                 raise InputError(f"found option {name!r}, expected one of {', '.join(names)}")
-        if "template" in changes:
+        if "template" in changes and changes["template"] != "":
             changes = {"size": None, **changes}  # that of the new template
         return replace(self, **changes)
 
@@ -183,17 +193,17 @@ def _gray(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InputError(f"{name}={value!r}: expected one of {', '.join(choices)}")
 
 
 def _size(size: Any) -> tuple[int, int]:
     try:
-        height, width = (int(side) for side in size)
+        height, width = (index(side) for side in size)
     except (TypeError, ValueError, OverflowError):
         height = width = 0
     if min(height, width) < 1:
-        raise InputError(f"size={size!r}: expected (height, width) of at least 1")
+        raise InputError(f"size={size!r}: expected (height, width), whole and at least 1")
     return height, width
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from zqcnn_xp.errors import InputError
 from zqcnn_xp.pipelines.embedding.card_recipe import recipe_of
@@ -11,10 +12,13 @@ from zqcnn_xp.pipelines.embedding.embedder import Embedder
 if TYPE_CHECKING:
     from zqcnn_xp_models.card import OperatingPoint
 
-__all__ = ["FAR", "find_point", "points_of"]
+__all__ = ["FAR", "PUBLISHED", "find_point", "points_of"]
 
 FAR = 1e-3
 """False-accept rate that is taken where none is asked for."""
+
+PUBLISHED = "published"
+"""What asks for the threshold of the network's authors, who may state no rate."""
 
 
 def points_of(embedder: Embedder) -> tuple[OperatingPoint, ...]:
@@ -32,7 +36,7 @@ def points_of(embedder: Embedder) -> tuple[OperatingPoint, ...]:
     return tuple(point for point in card.operating_points if point.flip == flip)
 
 
-def find_point(embedder: Embedder, far: float | None = None) -> OperatingPoint | None:
+def find_point(embedder: Embedder, far: float | str | None = None) -> OperatingPoint | None:
     """Return the operating point at a false-accept rate, or None where the model has none at all.
 
     Parameters
@@ -40,13 +44,14 @@ def find_point(embedder: Embedder, far: float | None = None) -> OperatingPoint |
     embedder
         Whose embeddings are compared.
     far
-        Share of the pairs of different people that may be accepted. None takes the threshold that
-        the network's authors publish (without a rate), else the one at 1e-3.
+        Share of the pairs of different people that may be accepted. None takes the point measured
+        at 1e-3, so that an answer comes with a rate; where there is none, what the network's
+        authors publish without one. ``"published"`` takes that in any case.
 
     Raises
     ------
     InputError
-        There is no point at this rate, but there are others: names them.
+        There is no point at this rate, but there are others: names them; or no rate at all.
 
     Examples
     --------
@@ -55,18 +60,34 @@ def find_point(embedder: Embedder, far: float | None = None) -> OperatingPoint |
     >>> find_point(plain) is None
     True
     """
+    far = None if far is None else _rate(far)
     points = points_of(embedder)
     if not points:
         return None
+    published = [point for point in points if point.far is None]
     if far is None:
-        published = [point for point in points if point.far is None]
         usual = [point for point in points if point.far == FAR]
-        return (published or usual or list(points))[0]
+        return (usual or published or list(points))[0]
+    known = ", ".join(PUBLISHED if p.far is None else f"{p.far:g}" for p in points)
+    if isinstance(far, str):
+        if published:
+            return published[0]
+        raise InputError(
+            f"far={far!r}: {embedder.name} has no published threshold (known: {known})"
+        )
     for point in points:
         if point.far is not None and abs(point.far - far) <= 1e-9:
             return point
-    known = ", ".join("unstated" if p.far is None else f"{p.far:g}" for p in points)
     raise InputError(
         f"far={far:g}: {embedder.name} has no threshold at this false-accept rate (known: "
         f"{known}); give threshold="
     )
+
+
+def _rate(far: Any) -> float | str:
+    """Return a rate as a number, or the word that stands for none."""
+    if isinstance(far, str) and far == PUBLISHED:
+        return far
+    if isinstance(far, Real) and not isinstance(far, bool) and 0 <= far <= 1:
+        return float(far)
+    raise InputError(f"far={far!r}: expected a share, 0 to 1, or {PUBLISHED!r}")

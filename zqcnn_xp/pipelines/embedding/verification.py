@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -138,9 +140,10 @@ def verify(
     *,
     embedder: Embedder | str | None = None,
     detector: Any = None,
-    far: float | None = None,
+    far: float | str | None = None,
     threshold: float | None = None,
     aligned: bool = False,
+    resize: bool = False,
     pick: Pick = "largest",
     color: str = "rgb",
     backend: str | Backend | None = None,
@@ -158,11 +161,14 @@ def verify(
         What has ``detect(image) -> Faces`` with five points; None makes an `MTCNN`.
     far
         False-accept rate to decide at: one of those that the card has a threshold for. None takes
-        the threshold that the authors publish, else the one at 1e-3.
+        the one measured at 1e-3, ``"published"`` the threshold of the network's authors (without a
+        rate, where they state none).
     threshold
         A cosine of the caller's own, instead.
     aligned
         The images are aligned crops: nothing is detected.
+    resize
+        With ``aligned``: bring crops of another size to the network's, instead of refusing them.
     pick
         Which face of an image counts: ``"largest"``, ``"central"`` (nearest to the image's
         centre), ``"best"`` (the detector's score), or ``"only"``, which refuses an image with
@@ -180,7 +186,8 @@ def verify(
     Raises
     ------
     InputError
-        An image without a face, or (``pick="only"``) with several; a rate without a threshold.
+        An image without a face, or (``pick="only"``) with several; a rate without a threshold; a
+        detector that has no ``detect``, a rate or threshold that is no number.
     ImageError
         Not an image.
 
@@ -195,8 +202,11 @@ def verify(
     """
     if far is not None and threshold is not None:
         raise InputError("found far= and threshold=, expected one of them")
-    if threshold is not None and not -1 <= threshold <= 1:
-        raise InputError(f"threshold={threshold!r}: expected a cosine, -1 to 1")
+    if threshold is not None:
+        threshold = _cosine(threshold)
+    detect = None if detector is None else getattr(detector, "detect", None)
+    if detector is not None and not callable(detect):
+        raise InputError(f"detector={detector!r}: expected an object with detect(image) -> Faces")
     if not isinstance(embedder, Embedder):
         embedder = Embedder(embedder or DEFAULT_EMBEDDER, backend=backend)
     if pick not in PICKS:
@@ -207,13 +217,9 @@ def verify(
     faces: tuple[int, int] = (1, 1)
     boxes: Any = (None, None)
     if aligned:
-        rows = embedder.embed(images, normed=True)
+        rows = embedder.embed(images, normed=True, resize=resize)
     else:
-        if detector is None:
-            from zqcnn_xp.pipelines.mtcnn import MTCNN
-
-            detector = MTCNN(backend=embedder.backend)
-        found = [detector.detect(image) for image in images]
+        found = _detected(images, detect, embedder)
         names = [_name(image, place) for image, place in ((a, "first"), (b, "second"))]
         chosen = [
             _chosen(one, image.shape[:2], pick, name)
@@ -237,6 +243,29 @@ def verify(
         faces=faces,
         boxes=boxes,
     )
+
+
+def _cosine(threshold: Any) -> float:
+    """Return a threshold as a number."""
+    real = isinstance(threshold, Real) and not isinstance(threshold, bool)
+    if not (real and -1 <= threshold <= 1):
+        raise InputError(f"threshold={threshold!r}: expected a cosine, -1 to 1")
+    return float(threshold)
+
+
+def _detected(
+    images: list[Any], detect: Callable[[Any], Any] | None, embedder: Embedder
+) -> list[Faces]:
+    """Return the faces of each image."""
+    if detect is None:
+        from zqcnn_xp.pipelines.mtcnn import MTCNN
+
+        detect = MTCNN(backend=embedder.backend).detect
+    found = [detect(image) for image in images]
+    for faces in found:
+        if not isinstance(faces, Faces):
+            raise InputError(f"detector: found a {type(faces).__name__} from it, expected Faces")
+    return found
 
 
 def _chosen(faces: Faces, size: tuple[int, int], pick: Pick, name: str) -> Faces:
