@@ -141,9 +141,17 @@ def test_many_threads_keep_the_order_and_the_results(cli, portrait):
     threaded = cli("detect", "*.*", "--json", "--threads", 4, *NUMPY)
     assert serial.code == threaded.code == 0
     assert [image["path"][0] for image in serial.document["images"]] == list("012345")
-    assert threaded.document == serial.document
     asked = cli("detect", "*.*", "--json", *NUMPY, ZQCNN_XP_THREADS="3")
-    assert asked.document == serial.document
+    for other in (threaded.document, asked.document):
+        for one, image in zip(other["images"], serial.document["images"], strict=True):
+            # The BLAS of NumPy splits products by threads: the order of sums, and so last bits,
+            # differ on some processors.
+            faces, wanted = one.pop("faces"), dict(image)
+            for face, want in zip(faces, wanted.pop("faces"), strict=True):
+                assert face.keys() == want.keys()
+                for name, values in want.items():
+                    np.testing.assert_allclose(face[name], values, atol=2e-3)
+            assert one == wanted
     assert cli("detect", "*.*", "--json", *NUMPY, ZQCNN_XP_THREADS="x").code == 2
 
 
