@@ -102,3 +102,7 @@ def test_crops_must_have_their_size(tmp_path):
     assert crop.meta == [None]
     assert "found 112 x 96 pixels, expected a crop of 112 x 112" in other.error
     assert other.features.shape == (0, 3)
+    same, brought = embed_photos(find_photos(tmp_path), Mean(), resize=True)
+    np.testing.assert_array_equal(same.features, crop.features)
+    assert brought.error == ""
+    assert brought.features.shape == (1, 3)
