@@ -8,8 +8,9 @@ import pytest
 
 from zqcnn_xp.cli import build_parser
 from zqcnn_xp.cli import face_arguments as module
+from zqcnn_xp.cli.arguments import PUBLISHED
 from zqcnn_xp.pipelines.choice import Choice
-from zqcnn_xp.pipelines.embedding import FLIPS
+from zqcnn_xp.pipelines.embedding import FLIPS, thresholds
 from zqcnn_xp.pipelines.embedding.verification import PICKS
 from zqcnn_xp.vision.templates import TEMPLATES
 
@@ -21,6 +22,7 @@ def test_the_words_are_those_of_the_library():
     assert get_args(Choice) == module.CHOICES
     assert module.PICKS == PICKS
     assert module.FLIPS == FLIPS
+    assert PUBLISHED == thresholds.PUBLISHED
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,15 @@ def test_help_names_the_exit_codes(words, capsys):
     with pytest.raises(SystemExit):
         build_parser().parse_args([*words.split(), "--help"])
     assert "exit codes: 0 ok, 1 " in capsys.readouterr().out
+
+
+def test_the_threshold_of_the_authors_is_asked_for_by_a_word(capsys):
+    for words in (["verify", "a", "b"], ["gallery", "search", "g", "a"]):
+        args = build_parser().parse_args([*words, "--far", "published"])
+        assert args.far == "published"
+        with pytest.raises(SystemExit):
+            build_parser().parse_args([*words, "--far", "usual"])
+        assert "expected a number of 0 to 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["1,", "1,x", "nan", "1,inf"])

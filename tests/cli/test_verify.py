@@ -9,8 +9,7 @@ from PIL import Image
 from zqcnn_xp.cli import verify
 from zqcnn_xp.cli.photo import find_photos
 from zqcnn_xp.formats.safetensors import to_safetensors
-from zqcnn_xp.pipelines.embedding import FLIPS
-from zqcnn_xp.pipelines.embedding.verification import DEFAULT_EMBEDDER, PICKS
+from zqcnn_xp.pipelines.embedding.verification import DEFAULT_EMBEDDER
 from zqcnn_xp_models import sphereface
 
 FEED = ("--color", "bgr", "--mean", "127.5", "--scale", "0.0078125", "--backend", "numpy")
@@ -33,6 +32,7 @@ def test_a_threshold_of_ones_own(cli, model):
     found = result.document
     assert found["similarity"] == pytest.approx(1, abs=1e-6)
     assert (found["same"], found["threshold"], found["far"]) == (True, 0.9, None)
+    assert found["images"] == ["a.png", "a.png"]
     table = cli("verify", "a.png", "b.png", *words, "--threshold", "0.9999")
     assert "different people" in table.out
 
@@ -58,7 +58,19 @@ def test_photos(cli, model, tmp_path):
     assert found["boxes"][0] == found["boxes"][1]
     without = cli("verify", photos[-1].path, "a.png", *words)
     assert without.code == 2
-    assert "a.png: found no face" in without.err
+    assert "a.png: found no face, expected one (--aligned takes crops)" in without.err
+
+
+def test_crops_of_another_size(cli, model, tmp_path):
+    with Image.open(tmp_path / "a.png") as image:
+        image.resize((192, 224)).save(tmp_path / "large.png")
+    words = ("verify", "a.png", "large.png", "--aligned", "--model", model, *FEED)
+    refused = cli(*words)
+    assert refused.code == 1
+    assert "give --resize where they are aligned already" in refused.err
+    result = cli(*words, "--resize", "--json")
+    assert result.code == 0, result.err
+    assert result.document["similarity"] > 0.5
 
 
 def test_lfw_with_the_cards_threshold(cli, shared_data, tmp_path):
@@ -81,5 +93,3 @@ def test_lfw_with_the_cards_threshold(cli, shared_data, tmp_path):
 
 def test_the_words_are_those_of_the_library():
     assert verify.DEFAULT == DEFAULT_EMBEDDER
-    assert verify.PICKS == PICKS
-    assert verify.FLIPS == FLIPS

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from zqcnn_xp.errors import InputError
 
 __all__ = [
+    "PUBLISHED",
     "Commands",
+    "accept_rate",
     "exit_codes",
     "finite_float",
     "finite_floats",
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
+
+
+# Said here, so that --help needs no NumPy; a test holds it against where it comes from.
+PUBLISHED = "published"
 
 
 def _number(kind: Callable[[str], Any], accept: Callable[[Any], bool], words: str) -> Any:
@@ -55,6 +61,17 @@ def finite_floats(text: str) -> float | tuple[float, ...]:
     """
     values = tuple(float(finite_float(part)) for part in text.split(","))
     return values if len(values) > 1 else values[0]
+
+
+def accept_rate(text: str) -> float | str:
+    """Parse a false-accept rate, or the word for the threshold of a network's authors.
+
+    Examples
+    --------
+    >>> accept_rate("0.001"), accept_rate("published")
+    (0.001, 'published')
+    """
+    return text if text == PUBLISHED else float(probability(text))
 
 
 def exit_codes(failed: str = "some inputs failed") -> str:

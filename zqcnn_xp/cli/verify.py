@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from zqcnn_xp.cli.arguments import Commands, finite_float, probability
+from zqcnn_xp.cli.arguments import Commands, accept_rate, exit_codes, finite_float
 from zqcnn_xp.cli.detector import add_detector, make_detector
-from zqcnn_xp.cli.embedder import add_embedder, make_embedder
+from zqcnn_xp.cli.embedder import add_embedder, make_embedder, said_as_options
+from zqcnn_xp.cli.face_arguments import PICKS, add_aligned, add_face, add_flip
 from zqcnn_xp.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "verify"]
 
-# Said here, so that --help needs no NumPy; a test holds them against where they come from.
+# Said here, so that --help needs no NumPy; a test holds it against where it comes from.
 DEFAULT = "sface"
-FLIPS = ("none", "sum", "concatenate")
-PICKS = ("largest", "central", "best", "only")
 
 
 def add(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -30,33 +29,24 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Compare the faces of two images: their similarity (cosine), the threshold in "
         "force, and what that threshold rests on. A network without one gives the similarity "
         "alone. The exit code does not depend on the answer.",
+        epilog=exit_codes("a file is damaged, or a crop of another size"),
     )
     parser.add_argument("a", metavar="A", help="the first image")
     parser.add_argument("b", metavar="B", help="the second image")
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument(
         "--far",
-        type=probability,
+        type=accept_rate,
         metavar="RATE",
-        help="decide at this false-accept rate, one of those the card has a threshold for "
-        "(default: the authors' threshold, else 0.001)",
+        help="decide at this false-accept rate, one of those the card has a threshold for, or at "
+        "the published threshold of the network's authors (default: 0.001, else published)",
     )
     limit.add_argument(
         "--threshold", type=finite_float, metavar="COSINE", help="decide at a cosine of your own"
     )
-    parser.add_argument(
-        "--aligned", action="store_true", help="the images are aligned crops: look for no faces"
-    )
-    parser.add_argument(
-        "--face",
-        choices=PICKS,
-        default=PICKS[0],
-        help="which face of an image: largest (default), central, best, or only, which refuses "
-        "images with several",
-    )
-    parser.add_argument(
-        "--flip", choices=FLIPS, help="what is done with mirrored crops (default: as the card says)"
-    )
+    add_aligned(parser)
+    add_face(parser, PICKS[0], PICKS)
+    add_flip(parser)
     add_embedder(parser, default=DEFAULT, compat="--model-compat")
     add_detector(parser)
     parser.set_defaults(run=verify)
@@ -87,23 +77,25 @@ def verify(args: argparse.Namespace) -> int:
     detector = None
     if not args.aligned:
         detector = make_detector(args, threads=setting.value if setting.asked else 1)
-    found = compare(
-        args.a,
-        args.b,
-        embedder=embedder,
-        detector=detector,
-        far=args.far,
-        threshold=args.threshold,
-        aligned=args.aligned,
-        pick=args.face,
-    )
+    with said_as_options(args):
+        found = compare(
+            args.a,
+            args.b,
+            embedder=embedder,
+            detector=detector,
+            far=args.far,
+            threshold=args.threshold,
+            aligned=args.aligned,
+            pick=args.face,
+            resize=args.resize,
+        )
     for path, count in zip((args.a, args.b), found.faces, strict=True):
         if count > 1:
             note(f"{path}: {count} faces, the {args.face} one was taken")
     if found.same is None:
         note(f"{found.model} has no threshold that holds here: give --threshold to decide")
     if args.json:
-        print_json(found.to_dict())
+        print_json({"images": [args.a, args.b]} | found.to_dict())
     else:
         print_table(("what", "value"), _rows(found))
     return 0

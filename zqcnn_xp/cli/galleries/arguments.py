@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from zqcnn_xp.cli.arguments import Commands, exit_codes, finite_float, positive_int, probability
+from zqcnn_xp.cli.arguments import (
+    Commands,
+    accept_rate,
+    exit_codes,
+    finite_float,
+    positive_int,
+)
 from zqcnn_xp.cli.embedder import add_embedder, make_embedder, said_as_options
 from zqcnn_xp.cli.face_arguments import add_flip
 from zqcnn_xp.errors import InputError, StoreError
@@ -98,9 +104,10 @@ def add_decision(parser: argparse.ArgumentParser) -> None:
     add_threshold(parser, "from which two faces are one person (default: the network's own)")
     parser.add_argument(
         "--far",
-        type=probability,
+        type=accept_rate,
         metavar="RATE",
-        help="take the network's threshold at this false-accept rate (default: 0.001)",
+        help="take the network's threshold at this false-accept rate, or the published one of its "
+        "authors (default: 0.001, else published)",
     )
 
 
