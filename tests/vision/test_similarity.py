@@ -205,8 +205,8 @@ def test_points_with_gradients_and_complex_ones():
     torch = pytest.importorskip("torch")
     points = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]]], requires_grad=True)
     plain = points.detach().numpy()
-    for given in (points, [points[0]], [list(points[0])]):
-        np.testing.assert_array_equal(checked_points(given, 3), plain)
+    for kps in (points, [points[0]], [list(points[0])]):
+        np.testing.assert_array_equal(checked_points(kps, 3), plain)
     with pytest.raises(InputError, match="complex ones, expected x and y"):
         checked_points(plain + 1j, 3)
 

@@ -36,7 +36,7 @@ def points_of_faces(faces: Any) -> Any:
     Examples
     --------
     >>> points = np.zeros((2, 5, 2))
-    >>> points_of_faces(list(Faces(np.zeros((2, 4)), [0.9, 0.8], points))).shape
+    >>> np.shape(points_of_faces(list(Faces(np.zeros((2, 4)), [0.9, 0.8], points))))
     (2, 5, 2)
     """
     if isinstance(faces, Faces):
@@ -83,6 +83,11 @@ def faces_of(faces: Any) -> Faces:
     if missing:
         raise InputError(f"found faces without {missing[0]}, expected boxes and scores")
     arrays = {name: np.stack([np.asarray(face[name]) for face in each]) for name in names}
-    own = ("bbox", "det_score", "kps", "landmark_2d_106")
-    extra = {name: array for name, array in arrays.items() if name not in own}
-    return Faces(*(arrays.get(name) for name in own), extra=extra)  # type: ignore[arg-type]
+    rest = ("bbox", "det_score", "kps", "landmark_2d_106")
+    return Faces(
+        arrays["bbox"],
+        arrays["det_score"],
+        arrays.get("kps"),
+        arrays.get("landmark_2d_106"),
+        extra={name: array for name, array in arrays.items() if name not in rest},
+    )

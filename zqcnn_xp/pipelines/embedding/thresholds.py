@@ -88,6 +88,6 @@ def _rate(far: Any) -> float | str:
     """Return a rate as a number, or the word that stands for none."""
     if isinstance(far, str) and far == PUBLISHED:
         return far
-    if isinstance(far, Real) and not isinstance(far, bool) and 0 <= far <= 1:
+    if isinstance(far, Real) and not isinstance(far, bool) and 0 <= float(far) <= 1:
         return float(far)
     raise InputError(f"far={far!r}: expected a share, 0 to 1, or {PUBLISHED!r}")
