@@ -57,3 +57,22 @@ def test_lengths(cli, gallery):
     cli("gallery", "create", "k", "--dim", "31")
     assert cli("gallery", "import", "k", "f.npy", "--normalise").code == 2
     assert cli("gallery", "info", "k", "--json").document["features"] == 0
+
+
+def test_persons_of_folders(cli, gallery):
+    names = ["people/Ann/0.png", "people\\Bo\\1.png", "alone.png", "people/Bo/2.png"]
+    rows = np.eye(4, 32, dtype=np.float32)
+    np.savez(cli.folder / "f.npz", features=rows, names=names)
+    cli("gallery", "create", "h", "--dim", "32")
+    plain = cli("gallery", "import", "h", "f.npz")
+    assert "4 of them are of nobody" in plain.err
+    assert "--folders" in plain.err
+    assert content(cli.folder / "h")[1] == [None] * 4
+    cli("gallery", "create", "k", "--dim", "32")
+    result = cli("gallery", "import", "k", "f.npz", "--folders", "--json")
+    assert result.document["nobody"] == 1
+    assert "--folders" not in result.err
+    assert content(cli.folder / "k")[1] == ["Ann", "Bo", None, "Bo"]
+    np.savez(cli.folder / "g.npz", features=rows, names=names, labels=["Eve", "", "Eve", ""])
+    cli("gallery", "import", "k", "g.npz", "--folders")
+    assert content(cli.folder / "k")[1][4:] == ["Eve", "Bo", "Eve", "Bo"]

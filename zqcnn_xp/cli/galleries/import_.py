@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from itertools import islice
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from zqcnn_xp.cli.arguments import Commands
@@ -36,30 +38,53 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--normalise", action="store_true", help="scale features to length 1, as photos' are"
     )
+    parser.add_argument(
+        "--folders",
+        action="store_true",
+        help="a row of nobody is of the person whose folder its name lies in (Ann/0.jpg: Ann), as "
+        "'zqcnn-xp embed' writes names; not for photos of several people",
+    )
 
 
 def import_file(args: argparse.Namespace) -> int:
     """Append the rows of the file."""
-    from zqcnn_xp.gallery.exchange import import_features, open_features
+    from zqcnn_xp.gallery.exchange import open_features
 
     with opened(args, "a") as found:
         store = found.store
         before = len(store)
+        source = open_features(args.file, args.format, names=args.names)
+        if source.dim != store.dim:
+            found_dim = f"{source.dim} values of a feature in {source.name}"
+            raise InputError(f"found {found_dim}, expected {store.dim} as the gallery holds")
+        batches = source.batches
+        if args.folders:
+            batches = map(_by_folders, batches)
         if args.normalise:
-            source = open_features(args.file, args.format, names=args.names)
-            if source.dim != store.dim:
-                found_dim = f"{source.dim} values of a feature in {source.name}"
-                raise InputError(f"found {found_dim}, expected {store.dim} as the gallery holds")
-            rows = store.extend(map(_unit, source.batches))
-        else:
-            rows = import_features(store, args.file, args.format, names=args.names)
+            batches = map(_unit, batches)
+        rows = store.extend(batches)
+        if not args.normalise:
             _look_at_lengths(store, before)
+        nobody = sum(who is None for who in islice(store.labels, before, None))
         total = len(store)
     if args.json:
-        print_json({"gallery": str(args.gallery), "file": str(args.file), "rows": rows})
+        document = {"gallery": str(args.gallery), "file": str(args.file), "rows": rows}
+        print_json(document | {"nobody": nobody})
     else:
         note(f"{rows} rows of {args.file} appended, {total} in all")
+    if nobody:
+        hint = "" if args.folders else "; --folders takes persons from the names' folders"
+        note(f"{nobody} of them are of nobody, whom a search never names{hint}")
     return 0
+
+
+def _by_folders(batch: Batch) -> Batch:
+    """Return a batch whose rows of nobody are of the last folder of their names, if any."""
+    labels = batch.labels or [None] * len(batch.names)
+    folders = (PurePosixPath(name.replace("\\", "/")).parent.name for name in batch.names)
+    return batch._replace(
+        labels=[who or folder or None for who, folder in zip(labels, folders, strict=True)]
+    )
 
 
 def _unit(batch: Batch) -> Batch:
