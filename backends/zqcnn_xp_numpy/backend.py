@@ -23,9 +23,10 @@ from zqcnn_xp_numpy.scanner import TileScanner
 
 __all__ = ["NumpyBackend"]
 
-# Bytes of buffers that may wait for the next call, of all networks of one backend together, for
-# each thread: pieces of a batch that run side by side have buffers of their own.
+# Bytes of buffers that may wait for the next call, of all networks of one backend together: of many
+# threads, some for each, since pieces of a batch that run side by side have buffers of their own.
 IDLE = 1 << 26
+IDLE_OF_THREAD = 3 << 22
 
 
 class NumpyBackend(Backend):
@@ -61,7 +62,7 @@ class NumpyBackend(Backend):
         super().__init__(np, "cpu")
         self.exact = exact
         self.thread_setting = thread_setting(threads)
-        self._idle = Idle(IDLE * (self.threads or 1))
+        self._idle = Idle(max(IDLE, IDLE_OF_THREAD * (self.threads or 1)))
 
     def from_numpy(self, x: Any) -> np.ndarray[Any, Any]:
         """Return the array itself."""
