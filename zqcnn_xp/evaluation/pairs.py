@@ -117,11 +117,10 @@ def _lfw_header(file: str, first: list[str], text: list[str]) -> tuple[int, NDAr
         if len(first) > 4:
             raise DatasetError(file, "line 1", f"{len(first)} fields", "at most 4")
         return 0, contiguous_folds(lines, min(FOLDS, lines))
-    if None in sizes or not sizes:
+    numbers = [size for size in sizes if size is not None]
+    if not numbers or len(numbers) < len(sizes):
         raise DatasetError(file, "line 1", f"{' '.join(first)!r:.80}", "two numbers: parts, pairs")
-    parts, half = (1, sizes[0]) if len(sizes) == 1 else sizes
-    assert parts is not None  # noqa: S101 - for the type checker
-    assert half is not None  # noqa: S101
+    parts, half = (1, numbers[0]) if len(numbers) == 1 else numbers
     if lines > 1 and len(fields(text[1])) < 3:
         expected = "a pair; people.txt, which counts images, has none"
         raise DatasetError(file, "line 2", f"{text[1]!r:.80}", expected)
